@@ -1,0 +1,1 @@
+export type { CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';

@@ -1,0 +1,64 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+export type Row = Readonly<Record<string, null | number | bigint | string | Uint8Array>>;
+
+/** Statements kept prepared per open file; a method uses a few dozen. */
+const MAX_STATEMENTS = 128;
+
+/**
+ * An open space file inside a storage thread. Statements are prepared once and kept. Every statement that can run longer
+ * than 5 ms says `alive()` in its WHERE: the registered function throws once the running call has been aborted.
+ */
+export class Cell {
+  readonly db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  /** Number of rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
+    return this.#prepare(sql).iterate(...values) as IterableIterator<Row>;
+  }
+
+  #prepare(sql: string): StatementSync {
+    const kept = this.#statements.get(sql);
+    if (kept !== undefined) return kept;
+    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
+    const statement = this.db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/**
+ * A named piece of work on one cell, run whole inside a storage thread: a write inside the thread's transaction, a read on a
+ * read-only connection. Arguments and results are structured-cloneable. Throws `CellFailure` for what the caller can know.
+ */
+export type CellMethod<Args, Result> = (cell: Cell, args: Args) => Result;
+
+/** A failure with a code of the error table, in a form that survives the way between threads. */
+export class CellFailure extends Error {
+  override readonly name = 'CellFailure';
+  readonly code: 'conflict' | 'invalid_input' | 'not_found' | 'quota_exceeded' | 'internal';
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: CellFailure['code'], message: string, details?: Readonly<Record<string, unknown>>) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+}
