@@ -124,7 +124,10 @@ function refuseContradictions(settings: Settings): void {
     settings.EMBEDDING_URL !== '' && !/^https?:$/.test(URL.parse(settings.EMBEDDING_URL)?.protocol ?? ''),
     `EMBEDDING_URL is "${settings.EMBEDDING_URL}", but must be an http or https URL.`,
   );
-  refuse(settings.STORAGE_READERS === 1, 'STORAGE_READERS is 1, but must be at least 2, so that one is always free for short reads (0 = choose by cores).');
+  refuse(
+    settings.STORAGE_READERS === 1,
+    'STORAGE_READERS is 1, but must be at least 2, so that one is always free for short reads (0 = choose by cores).',
+  );
   refuse(!LOG_LEVELS.includes(settings.LOG_LEVEL), `LOG_LEVEL is "${settings.LOG_LEVEL}", but must be one of ${LOG_LEVELS.join(', ')}.`);
   refuse(
     settings.MAX_CONCURRENT_OPS_PER_USER >= settings.MAX_CONCURRENT_MEMORY_OPS,

@@ -6,6 +6,8 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
   /** Monotonic milliseconds ({@link Clock.monotonic}). */
   readonly at: number;
+  /** Ends the call now, for this reason. */
+  abort(reason: PolymniaError): void;
 }
 
 /**
@@ -26,6 +28,7 @@ export function startDeadline(clock: Clock, ms: number, what: string, parent?: A
   return {
     signal: controller.signal,
     at: clock.monotonic() + ms,
+    abort: (reason) => controller.abort(reason),
     [Symbol.dispose]() {
       cancelTimer();
       parent?.removeEventListener('abort', onParent);

@@ -55,9 +55,13 @@ export function isSpaceKey(text: string): boolean {
   return SPACE_KEY.test(text);
 }
 
+/** Every kind of record id there is, with the noun messages use for it. */
+export const RECORD_NOUNS = { mem: 'memory' } as const;
+export type RecordKind = keyof typeof RECORD_NOUNS;
+
 /** What a public record id says: its kind, the space that holds it, and the record's own UUIDv7. */
 export interface RecordId {
-  readonly kind: string;
+  readonly kind: RecordKind;
   readonly space: SpaceKey;
   /** 32 hex digits. */
   readonly uuid: string;
@@ -69,7 +73,7 @@ export function formatRecordId(id: RecordId): string {
 }
 
 /** Parses a public record id of the given kind; undefined for anything that {@link formatRecordId} did not make. */
-export function parseRecordId(kind: string, text: string): RecordId | undefined {
+export function parseRecordId(kind: RecordKind, text: string): RecordId | undefined {
   if (!text.startsWith(`${kind}_`)) return undefined;
   const bytes = fromBase32(text.slice(kind.length + 1), 24);
   if (bytes === undefined) return undefined;

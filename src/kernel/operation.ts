@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { SpaceKey } from './ids.ts';
+import type { RecordKind, SpaceKey } from './ids.ts';
 import type { Logger } from './logger.ts';
 
 /** What an operation does to stored things; decides MCP annotations and which permits it takes. */
@@ -138,7 +138,7 @@ export type Target =
   /** `input.space` or `input.spaces` (up to 8 ids or "all"), else the personal space. One admitted read per space. */
   | { readonly kind: 'spaces'; readonly role: Role }
   /** The space named inside a record id of the given kind, found in `input[field]`. */
-  | { readonly kind: 'record'; readonly idKind: string; readonly field: string; readonly role: Role };
+  | { readonly kind: 'record'; readonly idKind: RecordKind; readonly field: string; readonly role: Role };
 
 export type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
@@ -162,22 +162,23 @@ export interface Operation<Service, Input extends z.ZodObject, Output extends z.
   /** Not offered as an MCP tool (administration belongs to people, not to models). */
   readonly hiddenFromModels?: boolean;
   /** Rate units of a call; default 1, and one per space for `spaces` targets. */
-  readonly rateCost?: (input: z.output<Input>) => number;
+  rateCost?(input: z.output<Input>): number;
   /** REST accepts a raw body of this media type, spooled to disk and handed over as `ctx.upload`. */
   readonly upload?: { readonly mediaType: string };
   /** REST answers with a stream of JSON lines when asked for `application/x-ndjson`. */
-  readonly stream?: (service: Service, input: z.output<Input>, ctx: OperationContext) => AsyncIterable<unknown>;
+  stream?(service: Service, input: z.output<Input>, ctx: OperationContext): AsyncIterable<unknown>;
   readonly deprecated?: { readonly since: string; readonly sunset: string; readonly use: string };
   run(service: Service, input: z.output<Input>, ctx: OperationContext): Promise<z.output<Output>>;
 }
 
 /** Keeps the schema types of a declaration; does nothing at run time. */
 export function defineOperation<Service>() {
-  return <Input extends z.ZodObject, Output extends z.ZodType>(operation: Operation<Service, Input, Output>): Operation<Service, Input, Output> => operation;
+  return <Input extends z.ZodObject, Output extends z.ZodType>(operation: Operation<Service, Input, Output>): Operation<Service, Input, Output> =>
+    operation;
 }
 
 /** A declaration with its service bound, as gate and surfaces use it. Input has been parsed by `input` before `run`. */
-export interface BoundOperation extends Omit<Operation<never, z.ZodObject, z.ZodType>, 'run' | 'stream' | 'rateCost'> {
+export interface BoundOperation extends Omit<AnyOperation<never>, 'run' | 'stream' | 'rateCost'> {
   readonly rateCost: (input: Readonly<Record<string, unknown>>) => number;
   readonly run: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => Promise<unknown>;
   readonly stream?: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => AsyncIterable<unknown>;
@@ -186,17 +187,16 @@ export interface BoundOperation extends Omit<Operation<never, z.ZodObject, z.Zod
 /** The declaration alone, without its service: what documentation, completion and the isolation test read. */
 export type OperationDeclaration = Omit<BoundOperation, 'run' | 'stream'>;
 
-/** Binds a declaration to its service. The one place where the schema's type is traded for the gate's parsed input. */
-export function bindOperation<Service, Input extends z.ZodObject, Output extends z.ZodType>(
-  operation: Operation<Service, Input, Output>,
-  service: Service,
-): BoundOperation {
-  const { run, stream, rateCost, ...declaration } = operation;
-  const typed = (input: Readonly<Record<string, unknown>>): z.output<Input> => input as z.output<Input>;
+/** Any declaration of a domain whose service is `Service`. */
+export type AnyOperation<Service> = Operation<Service, z.ZodObject, z.ZodType>;
+
+/** Binds a declaration to its service. */
+export function bindOperation<Service>(operation: AnyOperation<Service>, service: Service): BoundOperation {
+  const { run: _run, stream, rateCost, ...declaration } = operation;
   return {
     ...declaration,
-    rateCost: (input) => rateCost?.(typed(input)) ?? 1,
-    run: (input, ctx) => run.call(operation, service, typed(input), ctx),
-    ...(stream === undefined ? {} : { stream: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => stream(service, typed(input), ctx) }),
+    rateCost: (input) => rateCost?.(input) ?? 1,
+    run: (input, ctx) => operation.run(service, input, ctx),
+    ...(stream === undefined ? {} : { stream: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => stream(service, input, ctx) }),
   };
 }

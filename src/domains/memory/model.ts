@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RecordKind } from '../../kernel/ids.ts';
 
 /** Limits of one memory; every message that refuses names the one exceeded. */
 export const MEMORY_LIMITS = {
@@ -14,9 +15,20 @@ export const MEMORY_LIMITS = {
   batch: 100,
   /** Results of one page or ranked answer. */
   page: 100,
+  metadataDepth: 16,
+  /** Metadata fields one filter may name. */
+  metadataFilter: 16,
+  originLength: 512,
+  queryLength: 8192,
+  /** Tags of one `list_tags` answer. */
+  tagList: 1000,
+  /** One line of an import: a memory with all its versions, every character escaped. */
+  importLineBytes: 10 * 1024 * 1024,
+  /** An import sent inside the call instead of as an upload. */
+  importDataBytes: 1024 * 1024,
 } as const;
 
-export const MEMORY_KIND = 'mem';
+export const MEMORY_KIND = 'mem' satisfies RecordKind;
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type Metadata = Readonly<Record<string, Json>>;
@@ -94,7 +106,10 @@ export interface ListPosition {
   readonly uuid: string;
 }
 
-const tag = z.string().trim().min(1).max(MEMORY_LIMITS.tagLength);
+const tag = z
+  .string()
+  .overwrite((text) => text.toWellFormed())
+  .trim().min(1).max(MEMORY_LIMITS.tagLength);
 
 /** Tags as an array or, as older clients send them, one comma-separated string. Duplicates go. */
 export const tagsSchema = z

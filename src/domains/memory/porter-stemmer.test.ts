@@ -97,13 +97,13 @@ describe('stemEnglish', () => {
     }
   });
 
-  it('never throws, never grows a word by more than a letter, keeps its alphabet', () => {
+  it('keeps the alphabet and never grows a word', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z]{0,40}$/), (word) => {
         const stem = stemEnglish(word);
         expect(stem).toMatch(/^[a-z]*$/);
         expect(stem.length).toBeLessThanOrEqual(word.length);
-        expect(stem.slice(0, 2)).toBe(word.length < 3 ? word : stem.slice(0, 2));
+        expect(stem === '').toBe(word === '');
       }),
     );
   });

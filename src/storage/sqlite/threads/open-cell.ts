@@ -1,0 +1,208 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Cell } from '../cell/cell.ts';
+import type { CellSchema, ThreadConfig } from './protocol.ts';
+import { filesOf, spacePath } from './space-path.ts';
+import { FileRefused } from './translate-error.ts';
+
+/** Versions of one major; `user_version` is `major * MAJOR_STEP + version`. */
+const MAJOR_STEP = 1000;
+/** A log longer than this is cut to nothing, and every checkpoint keeps at most so much of it on disk. */
+const MAX_WAL_BYTES = 4 * 1024 * 1024;
+
+/** What opening needs beside the space's key. */
+export interface OpenContext {
+  readonly config: ThreadConfig;
+  readonly schema: CellSchema;
+  /** Throws once the running call has been stopped; statements call it as `alive()`. */
+  readonly alive: () => void;
+}
+
+/** A space's file, open in a storage thread. Owned by the thread's cache. */
+export class OpenCell implements Disposable {
+  readonly cell: Cell;
+  readonly space: string;
+  readonly #path: string;
+  readonly #writes: boolean;
+  readonly #busyTimeoutMs: number;
+  #walBytes = 0;
+
+  constructor(db: DatabaseSync, space: string, path: string, config: ThreadConfig) {
+    this.cell = new Cell(db);
+    this.space = space;
+    this.#path = path;
+    this.#writes = config.role === 'writer';
+    this.#busyTimeoutMs = config.busyTimeoutMs;
+  }
+
+  get walBytes(): number {
+    return this.#walBytes;
+  }
+
+  /** After a commit: measures the log, and cuts it when it has grown too long. */
+  afterCommit(): void {
+    this.#walBytes = sizeOf(`${this.#path}-wal`);
+    if (this.#walBytes > MAX_WAL_BYTES) this.truncateWal();
+  }
+
+  /** Moves the log into the file and cuts it to nothing. Does not wait for readers: what they still need stays for the next time. */
+  truncateWal(): void {
+    if (this.#walBytes === 0) return;
+    const { db } = this.cell;
+    db.exec('PRAGMA busy_timeout = 0');
+    try {
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } finally {
+      db.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+    }
+    this.#walBytes = sizeOf(`${this.#path}-wal`);
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      if (this.#writes && !this.cell.db.isTransaction) this.truncateWal();
+    } catch {
+      // A full or failing disk: what is committed stays in the log, which the next opening reads.
+    }
+    this.cell.db.close();
+  }
+}
+
+/**
+ * Opens a space's file. A writer makes it when asked to and runs the migrations it lacks; a reader never changes anything:
+ * `absent` when there is no file (or none that a migration has finished), `stale` when migrations are due.
+ * Refuses a file that is not ours, belongs to another space, or was made by a newer major version.
+ */
+export function openCell(space: string, create: boolean, context: OpenContext): OpenCell | 'absent' | 'stale' {
+  const { config } = context;
+  const path = spacePath(config.folder, space);
+  const makes = config.role === 'writer' && create;
+  const isNew = !existsSync(path);
+  if (isNew && !makes) return 'absent';
+  if (isNew) createFile(path);
+  try {
+    const opened = openExisting(space, path, makes, context);
+    if (isNew) syncFolders(path, config.folder);
+    return opened;
+  } catch (error) {
+    if (isNew) for (const file of filesOf(path)) rmSync(file, { force: true });
+    throw error;
+  }
+}
+
+function openExisting(space: string, path: string, makes: boolean, context: OpenContext): OpenCell | 'absent' | 'stale' {
+  const db = connect(path, context);
+  let state: FileState | undefined;
+  try {
+    state = stateOf(db, space, context.schema);
+    if (state === 'current') return new OpenCell(db, space, path, context.config);
+    if (context.config.role === 'writer' && (state === 'stale' || makes)) {
+      migrate(db, space, context.schema);
+      state = 'current';
+      return new OpenCell(db, space, path, context.config);
+    }
+    return state === 'empty' ? 'absent' : 'stale';
+  } finally {
+    if (state !== 'current') db.close();
+  }
+}
+
+/** Made by us rather than by SQLite, so that it never is readable for others. */
+function createFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'wx', 0o600));
+}
+
+/** A new file is durable only once the folders that name it are. */
+function syncFolders(path: string, spaces: string): void {
+  for (const folder of [dirname(path), spaces]) {
+    const handle = openSync(folder, 'r');
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  }
+}
+
+function connect(path: string, { config, alive }: OpenContext): DatabaseSync {
+  const reads = config.role === 'reader';
+  const db = new DatabaseSync(path, {
+    readOnly: reads,
+    timeout: config.busyTimeoutMs,
+    defensive: true,
+    enableForeignKeyConstraints: true,
+    allowExtension: config.vectorExtension !== undefined,
+  });
+  try {
+    if (config.vectorExtension !== undefined) {
+      db.loadExtension(config.vectorExtension);
+      db.enableLoadExtension(false);
+    }
+    db.exec(`${reads ? READER_PRAGMAS : WRITER_PRAGMAS} PRAGMA cache_size = -${config.cacheKiB}; PRAGMA mmap_size = ${config.mmapBytes};`);
+    db.function('alive', { directOnly: true }, () => {
+      alive();
+      return 1;
+    });
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+const BOTH_PRAGMAS = 'PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;';
+/** The connection's time-out is set before: changing the journal mode may have to wait. */
+const WRITER_PRAGMAS = `PRAGMA journal_mode = WAL; ${BOTH_PRAGMAS} PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = ${MAX_WAL_BYTES};`;
+/** Readers leave checkpoints to the one writer. */
+const READER_PRAGMAS = `${BOTH_PRAGMAS} PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;`;
+
+type FileState = 'current' | 'stale' | 'empty';
+
+function stateOf(db: DatabaseSync, space: string, schema: CellSchema): FileState {
+  const stored = pragma(db, 'user_version');
+  const applicationId = pragma(db, 'application_id');
+  if (stored === 0 && applicationId === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined) return 'empty';
+  if (applicationId !== schema.applicationId) throw new FileRefused('The file of the space was not made by Polymnia.');
+  const major = Math.floor(stored / MAJOR_STEP);
+  if (major > schema.major) {
+    throw new FileRefused(`The file of the space was made by a newer version (format ${major}; this one reads up to ${schema.major}). Start that version.`);
+  }
+  const owner = db.prepare("SELECT value FROM meta WHERE key = 'space'").get()?.['value'];
+  if (owner !== space) throw new FileRefused('The file of the space belongs to another space.');
+  return stored < latestOf(schema) ? 'stale' : 'current';
+}
+
+function latestOf({ major, migrations }: CellSchema): number {
+  return major * MAJOR_STEP + (migrations.at(-1)?.version ?? 0);
+}
+
+/** The first migration's transaction also says whose the file is, so that none without an owner can exist. */
+function migrate(db: DatabaseSync, space: string, schema: CellSchema): void {
+  const done = pragma(db, 'user_version') % MAJOR_STEP;
+  for (const { version, sql } of schema.migrations) {
+    if (version <= done) continue;
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      db.exec(sql);
+      if (done === 0 && version === schema.migrations[0]?.version) {
+        db.exec(`PRAGMA application_id = ${schema.applicationId}`);
+        db.prepare("INSERT INTO meta(key, value) VALUES ('space', ?)").run(space);
+      }
+      db.exec(`PRAGMA user_version = ${schema.major * MAJOR_STEP + version}`);
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

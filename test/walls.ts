@@ -1,0 +1,51 @@
+/**
+ * The wall table: which part of `src/` may import which. Held by `architecture.test.ts`. A row that is in the way is
+ * discussed in an ADR (`docs/adr`), not climbed.
+ */
+
+export interface Wall {
+  /** Folder under `src/` this row is about; `*` stands for one folder name. The first row that fits a file counts. */
+  readonly from: string;
+  /** Other parts of `src/` it may import, as patterns of file paths. Its own folder it always may. */
+  readonly mayImport: readonly string[];
+  /** Packages it may import, beside Node's own. */
+  readonly packages: readonly string[];
+  /** Node modules that do I/O: refused unless true. */
+  readonly io: boolean;
+}
+
+const KERNEL = 'kernel/**';
+const STORE_SIDE = ['domains/*/store.ts', 'domains/*/model.ts', 'domains/*/ports.ts'];
+
+/** Pure algorithm files of domains: no door, no service, nothing that does I/O. Storage may derive data with them. */
+export const PURE_FILES = [
+  'domains/memory/tokenise.ts',
+  'domains/memory/porter-stemmer.ts',
+  'domains/memory/ranking.ts',
+  'domains/memory/content-hash.ts',
+] as const;
+
+/** Domains in their order: each may use the doors of those before it. */
+export const DOMAIN_ORDER = ['identity', 'admission', 'jobs', 'memory', 'knowledge', 'code', 'data', 'conversation'] as const;
+
+export const WALLS: readonly Wall[] = [
+  { from: 'kernel', mayImport: [], packages: ['zod'], io: false },
+  { from: 'config', mayImport: [KERNEL], packages: [], io: true },
+  { from: 'domains/*', mayImport: [KERNEL], packages: ['zod'], io: false },
+  { from: 'storage/contract', mayImport: [KERNEL, ...STORE_SIDE], packages: ['vitest', 'fast-check'], io: false },
+  { from: 'storage/*', mayImport: [KERNEL, ...STORE_SIDE, ...PURE_FILES], packages: ['sqlite-vec'], io: true },
+  { from: 'providers', mayImport: [KERNEL, 'domains/*/ports.ts'], packages: ['zod'], io: true },
+  {
+    from: 'surfaces/http',
+    mayImport: [KERNEL, 'domains/*/index.ts'],
+    packages: ['hono', '@hono/node-server', 'zod'],
+    io: true,
+  },
+  { from: 'surfaces/mcp', mayImport: [KERNEL, 'domains/*/index.ts'], packages: ['@modelcontextprotocol/server', 'zod'], io: true },
+  { from: 'surfaces/cli', mayImport: [KERNEL, 'config/**', 'domains/*/index.ts', 'surfaces/mcp/stdio-bridge.ts'], packages: ['zod'], io: true },
+  { from: 'app', mayImport: ['**'], packages: ['pino', 'prom-client'], io: true },
+  { from: '.', mayImport: ['app/**', 'surfaces/cli/**', KERNEL], packages: [], io: true },
+];
+
+/** Node built-ins without I/O, for the parts that must have none. */
+export const PURE_BUILTINS: ReadonlySet<string> = new Set(['node:crypto', 'node:util', 'node:buffer', 'node:string_decoder']);
