@@ -171,8 +171,19 @@ export class FairScheduler<T> {
     const user = this.#groups.least(longAllowed)?.users.least(longAllowed);
     const entry = user && firstInLine(user, longAllowed);
     if (entry === undefined) return undefined;
-    this.#start(entry, now);
+    this.#start(entry, now, true);
     return { token: entry.token, payload: entry.payload, waitedMs: now - entry.enqueuedAt };
+  }
+
+  /**
+   * Starts a waiting entry out of turn, whatever the caps say: for work that costs less when done together with what was just
+   * started. Its user and group pay for it like for any other. False when the token is not waiting or its deadline has come.
+   */
+  take(token: number, now: number): boolean {
+    const entry = this.#waiting.get(token);
+    if (entry === undefined || entry.deadlineAt <= now) return false;
+    this.#start(entry, now, false);
+    return true;
   }
 
   /** Gives the permit back and settles the real cost. False when the token is not running: a second call does nothing. */
@@ -267,7 +278,7 @@ export class FairScheduler<T> {
     return this.#waiting.size >= maxWaiting ? 'all_lines' : undefined;
   }
 
-  #start(entry: Entry<T>, now: number): void {
+  #start(entry: Entry<T>, now: number, inTurn: boolean): void {
     const { user } = entry;
     this.#leaveLine(entry);
     this.#running.set(entry.token, entry);
@@ -275,8 +286,8 @@ export class FairScheduler<T> {
     entry.startedAt = now;
     entry.userWeight = user.weight;
     entry.groupWeight = user.group.weight;
-    user.group.users.charge(user, entry.cost);
-    this.#groups.charge(user.group, entry.cost);
+    user.group.users.charge(user, entry.cost, inTurn);
+    this.#groups.charge(user.group, entry.cost, inTurn);
     this.#reindex(user);
   }
 

@@ -137,11 +137,11 @@ export class FlowLevel<F extends Flow> {
     return goesBefore(long, short) ? long : short;
   }
 
-  /** The flow is served: the level's time moves to its start, and it pays the estimate. */
-  charge(flow: F, cost: number): void {
+  /** The flow is served: the level's time moves to its start (but not when it was served out of turn), and it pays the estimate. */
+  charge(flow: F, cost: number, inTurn = true): void {
     this.#largestCost = Math.max(cost, this.#largestCost * SCALE_MEMORY);
     const start = Math.max(flow.vt, this.#time - (this.#largestCost * this.#maxRunning) / flow.weight);
-    this.#time = Math.max(this.#time, start);
+    if (inTurn) this.#time = Math.max(this.#time, start);
     flow.vt = start + cost / flow.weight;
     flow.order = ++this.#order;
     flow.running += 1;

@@ -41,6 +41,7 @@ export const storedOutput = z.object({
   created: z.boolean().describe('False: the same text was stored already; this is its id, tags united'),
   version: z.int(),
   tags: z.array(z.string()),
+  tagsDropped: z.int().optional().describe('New tags that found no room beside those of the first one'),
   place: z.int().optional(),
   expiresAt: time.optional(),
 });

@@ -48,7 +48,7 @@ export interface LendingOptions {
 export const DEFAULT_LENDING: LendingOptions = { earlier: [0.5, 0.4], later: [0.3, 0.3], thread: 0.5 };
 
 /** How far apart two places may be for their rows to be neighbours. */
-export const NEIGHBOUR_REACH = 2;
+const NEIGHBOUR_REACH = 2;
 
 /**
  * Combined scores, best first (ties in the order given). Each row keeps its own score, gets shares of its neighbours' scores
@@ -60,14 +60,19 @@ export function lendScores(hits: readonly LexicalHit[], options: LendingOptions 
   const threads = groupByThread(hits);
   const ranked: RankedHit[] = [];
   for (const hit of hits) {
-    const thread = hit.thread == null ? undefined : threads.get(hit.thread);
-    const neighbour = thread === undefined || hit.place == null ? 0 : borrowed(thread.scores, hit.place, options);
+    const thread = isSet(hit.thread) ? threads.get(hit.thread) : undefined;
+    const neighbour = thread !== undefined && isSet(hit.place) ? borrowed(thread.scores, hit.place, options) : 0;
     if (hit.score <= 0 && neighbour <= 0) continue;
     const lexical = Math.max(0, hit.score);
     const parts = { lexical, neighbour, thread: options.thread * (thread?.best ?? lexical) };
     ranked.push({ row: hit.row, score: lexical + neighbour + parts.thread, parts, reason: lexical > 0 ? 'lexical' : 'neighbour' });
   }
-  return ranked.sort((a, b) => b.score - a.score);
+  return ranked.toSorted((a, b) => b.score - a.score);
+}
+
+/** Rows from SQL say null where records say undefined. */
+function isSet<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
 }
 
 interface ThreadScores {
@@ -78,11 +83,11 @@ interface ThreadScores {
 function groupByThread(hits: readonly LexicalHit[]): Map<number | string, ThreadScores> {
   const threads = new Map<number | string, ThreadScores>();
   for (const { thread, place, score } of hits) {
-    if (thread == null || score <= 0) continue;
+    if (!isSet(thread) || score <= 0) continue;
     let group = threads.get(thread);
     if (group === undefined) threads.set(thread, (group = { best: 0, scores: new Map() }));
     group.best = Math.max(group.best, score);
-    if (place != null && !group.scores.has(place)) group.scores.set(place, score);
+    if (isSet(place) && !group.scores.has(place)) group.scores.set(place, score);
   }
   return threads;
 }
@@ -101,14 +106,14 @@ function borrowed(scores: ReadonlyMap<number, number>, place: number, options: L
 export function missingNeighbours(hits: readonly LexicalHit[], top = 20): { thread: number | string; place: number }[] {
   const places = new Map<number | string, Set<number>>();
   for (const { thread, place } of hits) {
-    if (thread == null || place == null) continue;
+    if (!isSet(thread) || !isSet(place)) continue;
     const known = places.get(thread);
     if (known === undefined) places.set(thread, new Set([place]));
     else known.add(place);
   }
   const missing: { thread: number | string; place: number }[] = [];
   for (const { thread, place } of hits.slice(0, top)) {
-    if (thread == null || place == null) continue;
+    if (!isSet(thread) || !isSet(place)) continue;
     const known = places.get(thread);
     for (let at = place - NEIGHBOUR_REACH; at <= place + NEIGHBOUR_REACH; at += 1) {
       if (known === undefined || known.has(at)) continue;
@@ -170,7 +175,7 @@ export function fuseByRank<K extends number | string>(lists: readonly (readonly 
     }
   }
   const fused = Array.from(ranksByKey, ([key, ranks]) => ({ key, ranks, score: ranks.reduce<number>((sum, rank) => sum + reciprocal(rank, k), 0) }));
-  return fused.sort((a, b) => b.score - a.score);
+  return fused.toSorted((a, b) => b.score - a.score);
 }
 
 function reciprocal(rank: number | undefined, k: number): number {
@@ -186,7 +191,7 @@ export function mergeByRank<T extends { readonly occurredAt: number }>(lists: re
   const longest = Math.max(0, ...lists.map((list) => list.length));
   for (let rank = 0; rank < longest && merged.length < limit; rank += 1) {
     const row = lists.flatMap((list) => list.slice(rank, rank + 1));
-    merged.push(...row.sort((a, b) => b.occurredAt - a.occurredAt));
+    merged.push(...row.toSorted((a, b) => b.occurredAt - a.occurredAt));
   }
   return merged.slice(0, limit === Infinity ? undefined : limit);
 }

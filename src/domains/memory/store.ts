@@ -27,8 +27,11 @@ export interface MemoryStore {
   count(call: StoreCall, filter: MemoryFilter): Promise<number>;
   /** Ranked search: filters before the cut, best first. */
   search(call: StoreCall, request: SearchRequest): Promise<SearchAnswer>;
-  /** Deletes up to `limit` matching memories, oldest uuid first; call again until `removed` is 0. */
-  removeMatching(call: WriteCall, filter: MemoryFilter, limit: number): Promise<RemoveOutcome>;
+  /**
+   * One slice of deleting what matches, in order of uuid: looks at a bounded number of memories strictly after `after`, and deletes
+   * up to `limit` of them. Go on with `after: next` until `next` is absent, also when a slice removed nothing.
+   */
+  removeMatching(call: WriteCall, filter: MemoryFilter, limit: number, after?: string): Promise<RemoveOutcome & { readonly next?: string }>;
   /** In uuid order, strictly after `afterUuid`, with history: pages of an export. */
   scan(call: StoreCall, filter: MemoryFilter, afterUuid: string | undefined, limit: number): Promise<readonly MemoryWithHistory[]>;
   /** Tags with the number of live memories that carry them, most used first. */
@@ -58,8 +61,16 @@ export interface MemoryStore {
     model: string,
     limit: number,
   ): Promise<readonly { readonly uuid: string; readonly version: number; readonly text: string }[]>;
-  /** Saves vectors; one whose memory has changed or gone is dropped. When none is pending the model becomes the space's searchable one and vectors of others go. */
-  vectorsPut(call: WriteCall, model: string, vectors: readonly VectorRow[]): Promise<{ readonly saved: number; readonly pending: number }>;
+  /**
+   * Saves vectors; one whose memory has changed or gone is dropped. When none is pending the model becomes the space's searchable
+   * one and vectors of others go, a slice with each call: `stale` are left, call again (no vectors needed) until it is 0.
+   * All vectors of a model have one length; another one is `invalid_input`.
+   */
+  vectorsPut(
+    call: WriteCall,
+    model: string,
+    vectors: readonly VectorRow[],
+  ): Promise<{ readonly saved: number; readonly pending: number; readonly stale: number }>;
 }
 
 /** The user a store call works for, and what lets it go on. */
@@ -94,6 +105,9 @@ export interface AddOutcome {
   readonly version: number;
   readonly tags: readonly string[];
   readonly expiresAt?: number;
+  /** Tags that found no room when united (at most 32 stay: the first one's, then new ones); absent = none. */
+  readonly tagsDropped?: number;
+  /** Change of the space's used bytes; below 0 when an expired memory gave way. */
   readonly addedBytes: number;
 }
 
@@ -142,6 +156,8 @@ export interface SearchRequest {
   readonly vector?: { readonly model: string; readonly values: Float32Array };
   /** 0 = time plays no part; else weight of recency against rank. */
   readonly recencyWeight?: number;
+  /** Times the question names ("on 3 May"): memories of that time are lifted, the others stay. UTC ms, both ends included. */
+  readonly spans?: readonly { readonly sinceMs: number; readonly untilMs: number }[];
 }
 
 export interface SearchAnswer {
@@ -201,6 +217,8 @@ export interface ImportProblem {
 export interface ImportSlice {
   readonly importId: string;
   readonly items: readonly NewMemory[];
+  /** Line number of each item. An item that conflicts with what is stored is reported as a problem of its line. */
+  readonly lines: readonly number[];
   readonly bad: readonly ImportProblem[];
   /** Byte offset and line number after the slice. */
   readonly nextByte: number;

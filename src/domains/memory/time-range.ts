@@ -58,9 +58,13 @@ export function parseTimeRange(input: TimeRangeInput): TimeRange {
 
 function checked(sinceMs: number | undefined, untilMs: number | undefined, zone: Zone): TimeRange {
   if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs) {
-    throw new PolymniaError('invalid_input', `The range ends before it begins: ${said(sinceMs, untilMs, zone)}. Right would be a since that lies before until.`, {
-      details: { field: 'since' },
-    });
+    throw new PolymniaError(
+      'invalid_input',
+      `The range ends before it begins: ${said(sinceMs, untilMs, zone)}. Right would be a since that lies before until.`,
+      {
+        details: { field: 'since' },
+      },
+    );
   }
   return { ...(sinceMs === undefined ? {} : { sinceMs }), ...(untilMs === undefined ? {} : { untilMs }), said: said(sinceMs, untilMs, zone) };
 }
@@ -94,7 +98,12 @@ function readUntil(text: string, context: TimeContext): number {
 
 function plain(text: string): string {
   if (text.length > MAX_LENGTH) return '';
-  return text.toLowerCase().replace(/\bthe /g, '').replace(/\s+/g, ' ').replace(/[\s.!?]+$/, '').trim();
+  return text
+    .toLowerCase()
+    .replace(/\bthe /g, '')
+    .replace(/\s+/g, ' ')
+    .replace(/[\s.!?]+$/, '')
+    .trim();
 }
 
 function readSpan(words: string, original: string, field: Field, context: TimeContext): TimeSpan {

@@ -53,7 +53,9 @@ const RULES: readonly Rule[] = [
   rule('(this|current|last|previous|next) (week|weekend|month|quarter|year)', ([, which = '', unit = ''], context) =>
     calendarUnit(context, unit, which === 'next' ? 1 : which === 'last' || which === 'previous' ? -1 : 0),
   ),
-  rule(`(?:past|this past) (${UNIT_PATTERN})`, ([, unit = ''], context) => (unit === 'weekend' ? calendarUnit(context, unit, -1) : distance(context, 1, unit))),
+  rule(`(?:past|this past) (${UNIT_PATTERN})`, ([, unit = ''], context) =>
+    unit === 'weekend' ? calendarUnit(context, unit, -1) : distance(context, 1, unit),
+  ),
   rule('last (minute|min|hour|hr|day)', ([, unit = ''], context) => distance(context, 1, unit)),
   rule(`(?:last|past|previous|this past) (${COUNT_PATTERN}) (${UNIT_PATTERN})s?`, ([, count = '', unit = ''], context) =>
     distance(context, countOf(count), unit),
@@ -64,7 +66,9 @@ const RULES: readonly Rule[] = [
   rule(`(?:(?:in|during) )?(${MONTH_PATTERN})(?: of)?,? (${YEAR_PATTERN})`, ([, name = '', year = ''], context) =>
     months(context, wallOf(Number(year), monthOf(name)), 1),
   ),
-  rule(`(?:on )?(${MONTH_PATTERN}) (${DAY_PATTERN})(?:,? (${YEAR_PATTERN}))?`, ([, name = '', day = '', year], context) => dayOf(context, year, name, day)),
+  rule(`(?:on )?(${MONTH_PATTERN}) (${DAY_PATTERN})(?:,? (${YEAR_PATTERN}))?`, ([, name = '', day = '', year], context) =>
+    dayOf(context, year, name, day),
+  ),
   rule(`(?:on )?(${DAY_PATTERN})(?: of)? (${MONTH_PATTERN})(?:,? (${YEAR_PATTERN}))?`, ([, day = '', name = '', year], context) =>
     dayOf(context, year, name, day),
   ),
@@ -75,7 +79,9 @@ const RULES: readonly Rule[] = [
   rule(`(?:in )?q([1-4])(?:,? (${YEAR_PATTERN}))?`, ([, quarter = '', year], context) =>
     months(context, wallOf(year === undefined ? yearOf(today(context)) : Number(year), Number(quarter) * 3 - 2), 3),
   ),
-  rule(`(?:on )?(${YEAR_PATTERN})-(\\d{2})-(\\d{2})`, ([, year = '', month = '', day = ''], context) => pointDay(context, Number(year), Number(month), Number(day))),
+  rule(`(?:on )?(${YEAR_PATTERN})-(\\d{2})-(\\d{2})`, ([, year = '', month = '', day = ''], context) =>
+    pointDay(context, Number(year), Number(month), Number(day)),
+  ),
 ];
 
 /**
@@ -195,7 +201,8 @@ function dayOf(context: TimeContext, year: string | undefined, month: string, da
   const now = today(context);
   // 29 February may be up to eight years back (around 1900 or 2100).
   for (let candidate = yearOf(now); candidate >= yearOf(now) - 8; candidate -= 1) {
-    if (isDate(candidate, monthOf(month), day) && wallOf(candidate, monthOf(month), day) <= now) return pointDay(context, candidate, monthOf(month), day);
+    if (isDate(candidate, monthOf(month), day) && wallOf(candidate, monthOf(month), day) <= now)
+      return pointDay(context, candidate, monthOf(month), day);
   }
   return undefined;
 }

@@ -29,7 +29,7 @@ const COMPOUND = new RegExp(`${WORD}(?:[-._@/:+#'’]${WORD})*`, 'gu');
 const ASCII_COMPOUND = /[a-z0-9]+(?:[-._@/:+#'][a-z0-9]+)*/gi;
 const CONNECTOR = /[-._@/:+#'’]/;
 /** Characters that are invisible inside a word: soft hyphen, joiners, byte order mark, variation selectors. */
-const INVISIBLE = /[\u00ad\u200c\u200d\u2060\ufeff\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
+const INVISIBLE = /\p{Variation_Selector}|\u00ad|\u200c|\u200d|\u2060|\ufeff/gu;
 const ASCII_ONLY = /^[\0-\x7f]*$/;
 const ENGLISH = /^[a-z]+$/;
 const SOLID = /^[a-z]+$|^[A-Z]?[a-z]+$|^[0-9]+$/;
@@ -143,7 +143,7 @@ function addIdentifier(words: string[], piece: string): void {
 }
 
 function addPairs(words: string[], run: string, indexing: boolean): void {
-  const characters = [...run];
+  const characters = Array.from(run);
   for (let at = 0; at + 1 < characters.length; at += 1) addWord(words, `${characters[at]}${characters[at + 1]}`);
   const last = characters.at(-1);
   if (last !== undefined && (indexing || characters.length === 1)) addWord(words, last);
@@ -170,6 +170,9 @@ function foldLetter(letter: string): string {
 function shorten(word: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < word.length; at += 1) hash = Math.imul(hash ^ word.charCodeAt(at), 0x01000193);
-  const head = word.slice(0, 48).toWellFormed().replace(/\ufffd$/, '');
+  const head = word
+    .slice(0, 48)
+    .toWellFormed()
+    .replace(/\ufffd$/, '');
   return head + (hash >>> 0).toString(36);
 }

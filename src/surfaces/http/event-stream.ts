@@ -57,11 +57,13 @@ export class EventStream implements Disposable {
     if (controller === undefined || (controller.desiredSize ?? 0) <= 0) return;
     this.#missed = 0;
     const text = (this.#progress ?? '') + (this.#end ?? '');
+    const isLast = this.#end !== undefined;
+    // Cleared first: enqueueing for a waiting reader pulls again at once.
     this.#progress = undefined;
+    this.#end = undefined;
+    if (isLast) this[Symbol.dispose]();
     if (text !== '') controller.enqueue(this.#encoder.encode(text));
-    if (this.#end === undefined) return;
-    controller.close();
-    this[Symbol.dispose]();
+    if (isLast) controller.close();
   }
 
   #armPing(): void {

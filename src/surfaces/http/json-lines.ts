@@ -39,29 +39,27 @@ export function jsonLines(items: AsyncIterable<unknown>, options: JsonLinesOptio
     close().catch(() => {});
   };
 
+  /** Lines until the chunk is full, old, or the last one; a failure becomes a line behind those made before it. */
   const nextChunk = async (): Promise<{ readonly text: string; readonly done: boolean }> => {
     let text = '';
     const startedAt = options.clock.monotonic();
-    while (text.length < CHUNK_CHARACTERS && (text === '' || options.clock.monotonic() - startedAt < CHUNK_MS)) {
-      const item = await iterator.next();
-      if (item.done) return { text, done: true };
-      text += `${JSON.stringify(item.value) ?? 'null'}\n`;
+    try {
+      while (text.length < CHUNK_CHARACTERS && (text === '' || options.clock.monotonic() - startedAt < CHUNK_MS)) {
+        const item = await iterator.next();
+        if (item.done) return { text, done: true };
+        text += `${JSON.stringify(item.value) ?? 'null'}\n`;
+      }
+    } catch (error) {
+      return { text: `${text}${JSON.stringify({ error: options.toProblem(error) })}\n`, done: true };
     }
     return { text, done: false };
-  };
-  const chunkOrProblem = async (): Promise<{ readonly text: string; readonly done: boolean }> => {
-    try {
-      return await nextChunk();
-    } catch (error) {
-      return { text: `${JSON.stringify({ error: options.toProblem(error) })}\n`, done: true };
-    }
   };
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         cancelStall();
-        const { text, done } = await chunkOrProblem();
+        const { text, done } = await nextChunk();
         if (isClosed) return;
         if (text !== '') controller.enqueue(encoder.encode(text));
         if (!done) {

@@ -1,6 +1,6 @@
 import { startDeadline } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
 import type { Upload } from '../../kernel/operation.ts';
 import { declaredLength, tooLarge } from './request-body.ts';
 import type { Exchange } from './reply.ts';
@@ -41,10 +41,10 @@ export async function spoolBody(exchange: Exchange, spool: Spool, limits: Upload
 }
 
 /** The reason we stopped for outranks what the spool made of it; a body that broke off is the client's doing. */
-function failureOf(error: unknown, signal: AbortSignal): PolymniaError {
+function failureOf(error: unknown, signal: AbortSignal): unknown {
   if (signal.reason instanceof PolymniaError) return signal.reason;
   if (signal.aborted) return new PolymniaError('cancelled', 'The body broke off before its end.', { cause: error });
-  return toPolymniaError(error);
+  return error;
 }
 
 /** The body with its size counted and its pauses limited, read only as fast as the spool asks. */

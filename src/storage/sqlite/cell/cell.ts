@@ -11,7 +11,8 @@ const MAX_STATEMENTS = 128;
  */
 export class Cell {
   readonly db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #queries = new Map<string, StatementSync>();
+  readonly #commands = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.db = db;
@@ -27,7 +28,7 @@ export class Cell {
 
   /** Number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return Number(this.#command(sql).run(...values).changes);
   }
 
   iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
@@ -35,11 +36,22 @@ export class Cell {
   }
 
   #prepare(sql: string): StatementSync {
-    const kept = this.#statements.get(sql);
+    return this.#kept(this.#queries, sql);
+  }
+
+  /** Full-text deletes leave a last row number beyond 2^53, which `run` can only tell as a bigint: as a number it throws, after its work. */
+  #command(sql: string): StatementSync {
+    const statement = this.#kept(this.#commands, sql);
+    statement.setReadBigInts(true);
+    return statement;
+  }
+
+  #kept(statements: Map<string, StatementSync>, sql: string): StatementSync {
+    const kept = statements.get(sql);
     if (kept !== undefined) return kept;
-    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear();
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
     const statement = this.db.prepare(sql);
-    this.#statements.set(sql, statement);
+    statements.set(sql, statement);
     return statement;
   }
 }

@@ -70,7 +70,7 @@ export const CELL_MIGRATIONS: readonly { readonly version: number; readonly sql:
       create virtual table memory_text using fts5 (content, tags, content = '', contentless_delete = 1, tokenize = 'ascii');
 
       create table vector_models (model text primary key, dimension integer not null, done_to integer not null, vectors integer not null) strict;
-      create table vectors (memory integer not null, model text not null, dimension integer not null, vector blob not null, unique (memory, model)) strict;
+      create table vectors (memory integer not null, model text not null, dimension integer not null, vector blob not null, unique (model, memory)) strict;
       create table vector_todo (model text not null, memory integer not null, primary key (model, memory)) strict, without rowid;
 
       create table idempotency (
@@ -78,7 +78,7 @@ export const CELL_MIGRATIONS: readonly { readonly version: number; readonly sql:
         operation text not null,
         key text not null,
         input_hash text not null,
-        answer text not null,
+        answer text,
         created_at integer not null,
         memory text generated always as (case when json_valid(answer) then answer ->> '$.memory.uuid' end) virtual,
         primary key (user, operation, key)

@@ -7,6 +7,10 @@ import { META, metaNumber, metaText, setMeta } from './meta.ts';
 const STALE_PER_CALL = 256;
 
 const LIVE = '(m.expires_at is null or m.expires_at > ?)';
+/** Rows beyond the model's mark that lack its vector; takes the model twice. */
+const UNMARKED = `from memories m where m.id > coalesce((select done_to from vector_models where model = ?), 0)
+  and not exists (select 1 from vectors v where v.memory = m.id and v.model = ?) and alive()`;
+const UNMARKED_LIVE = `select m.id, m.uuid, m.version, m.content ${UNMARKED} and ${LIVE} order by m.id limit ?`;
 
 /** The model memories are to be embedded with, if there ever was one. */
 export function targetModel(cell: Cell): string | undefined {
@@ -96,6 +100,8 @@ function requireDimension(cell: Cell, model: string, dimension: number): void {
   const known = modelRow(cell, model);
   if (known === undefined) {
     cell.run('insert into vector_models (model, dimension, done_to, vectors) values (?, ?, 0, 0)', model, dimension);
+  } else if (int(known, 'vectors') === 0) {
+    cell.run('update vector_models set dimension = ? where model = ?', dimension, model);
   } else if (int(known, 'dimension') !== dimension) {
     throw new CellFailure('invalid_input', `Vectors of this model have ${int(known, 'dimension')} numbers here, not ${dimension}.`);
   }
@@ -104,7 +110,7 @@ function requireDimension(cell: Cell, model: string, dimension: number): void {
 /** Moves the model's mark, and makes the model the searchable one when nothing is pending. Returns what is pending. */
 function advance(cell: Cell, model: string, now: number): number {
   if (modelRow(cell, model) === undefined) return pendingCount(cell, model, now);
-  const [next] = cell.all(unmarkedSql(1), model, model, now);
+  const next = cell.get(`select m.id ${UNMARKED} order by m.id limit 1`, model, model);
   const doneTo = next === undefined ? Number(cell.get('select coalesce(max(id), 0) as id from memories')?.['id']) : int(next, 'id') - 1;
   cell.run('update vector_models set done_to = max(done_to, ?) where model = ?', doneTo, model);
   if (pendingRows(cell, model, now, 1).length > 0) return pendingCount(cell, model, now);
@@ -112,7 +118,7 @@ function advance(cell: Cell, model: string, now: number): number {
   return 0;
 }
 
-/** Deletes vectors of models that are neither searched nor being made; returns whether rows are left (1) or not (0). */
+/** Deletes vectors of models that are neither searched nor being made; returns how many are left. */
 function dropStale(cell: Cell): number {
   let left = STALE_PER_CALL;
   const stale = cell.all('select model, vectors from vector_models where model is not ? and model is not ?', searchableName(cell), targetModel(cell) ?? null);
@@ -144,14 +150,7 @@ function pendingRows(cell: Cell, model: string, now: number, limit: number): rea
     now,
     limit,
   );
-  return todo.length >= limit ? todo : [...todo, ...cell.all(unmarkedSql(limit - todo.length), model, model, now)];
-}
-
-function unmarkedSql(limit: number): string {
-  return `select m.id, m.uuid, m.version, m.content from memories m
-    where m.id > coalesce((select done_to from vector_models where model = ?), 0)
-      and not exists (select 1 from vectors v where v.memory = m.id and v.model = ?)
-      and ${LIVE} and alive() order by m.id limit ${limit}`;
+  return todo.length >= limit ? todo : [...todo, ...cell.all(UNMARKED_LIVE, model, model, now, limit - todo.length)];
 }
 
 function modelRow(cell: Cell, model: string): Row | undefined {

@@ -1,5 +1,6 @@
 import type { Cell } from '../cell/cell.ts';
 import { runOnce } from './idempotency.ts';
+import { OPEN_METHOD } from './protocol.ts';
 import type { CallMessage, MethodRegistry, Outcome, Result } from './protocol.ts';
 import { CallStopped, failureOf } from './translate-error.ts';
 
@@ -122,6 +123,7 @@ function inSavepoint(cell: Cell, work: () => unknown): unknown {
 }
 
 function runMethod(cell: Cell, { method, args, now, idempotency }: CallMessage, { methods, idempotencyTtlMs }: ExecuteContext): unknown {
+  if (method === OPEN_METHOD) return undefined;
   const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (known === undefined) throw new Error('unknown storage method');
   const work = (): unknown => known(cell, args as never);

@@ -4,6 +4,8 @@ import type { Idempotency } from './protocol.ts';
 
 /** Old answers removed beside each new one: more than one is made, so the table shrinks to what is in use. */
 const SWEEP_ROWS = 4n;
+/** Stands for `undefined`, which JSON does not have. */
+const NO_ANSWER = '';
 
 /**
  * Runs a write once for its key: the same key and input get the first answer again, another input is a conflict. The answer
@@ -21,7 +23,7 @@ export function runOnce(cell: Cell, idempotency: Idempotency, now: number, ttlMs
   );
   if (saved !== undefined) {
     if (saved['input_hash'] !== inputHash) throw otherInput();
-    return typeof saved['answer'] === 'string' ? JSON.parse(saved['answer']) : undefined;
+    return saved['answer'] === NO_ANSWER ? undefined : JSON.parse(String(saved['answer']));
   }
   const answer = run();
   cell.run(
@@ -35,7 +37,7 @@ export function runOnce(cell: Cell, idempotency: Idempotency, now: number, ttlMs
     operation,
     key,
     inputHash,
-    answer === undefined ? null : JSON.stringify(answer),
+    answer === undefined ? NO_ANSWER : JSON.stringify(answer),
     BigInt(Math.floor(now)),
   );
   return answer;

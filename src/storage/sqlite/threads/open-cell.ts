@@ -40,10 +40,13 @@ export class OpenCell implements Disposable {
     return this.#walBytes;
   }
 
-  /** After a commit: measures the log, and cuts it when it has grown too long. */
-  afterCommit(): void {
+  /** To be called after commits. */
+  measureWal(): void {
     this.#walBytes = sizeOf(`${this.#path}-wal`);
-    if (this.#walBytes > MAX_WAL_BYTES) this.truncateWal();
+  }
+
+  get walTooLong(): boolean {
+    return this.#walBytes > MAX_WAL_BYTES;
   }
 
   /** Moves the log into the file and cuts it to nothing. Does not wait for readers: what they still need stays for the next time. */
@@ -56,7 +59,7 @@ export class OpenCell implements Disposable {
     } finally {
       db.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
     }
-    this.#walBytes = sizeOf(`${this.#path}-wal`);
+    this.measureWal();
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,9 @@ import type { CellMethod } from '../cell/cell.ts';
 /** Calls one message may carry; also the number of stop flags of a thread. */
 export const MAX_BATCH_CALLS = 64;
 
+/** A write that does nothing but open the file, and so run the migrations it lacks. Every writer knows it. */
+export const OPEN_METHOD = 'open';
+
 export type ThreadRole = 'reader' | 'writer';
 
 /** What a thread can do, by name. Arguments are unknown here; the caller of `SpaceFiles` gives them their type. */
@@ -97,6 +100,8 @@ export interface BatchDone {
   readonly outcomes: readonly Outcome[];
   /** The file was not open before. */
   readonly opened: boolean;
+  /** The file is open now. */
+  readonly isOpen: boolean;
   /** Spaces whose files this batch made the thread close. */
   readonly closed: readonly string[];
   /** Duration of each commit, µs. */

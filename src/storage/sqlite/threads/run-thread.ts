@@ -4,7 +4,7 @@ import { runReads, runWrites } from './execute.ts';
 import type { ExecuteContext, Executed } from './execute.ts';
 import type { OpenCell } from './open-cell.ts';
 import type { BatchDone, CellSchema, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
-import { breaksConnection, CallStopped, failureOf } from './translate-error.ts';
+import { breaksConnection, CallStopped, failureOf, sqliteFamily } from './translate-error.ts';
 
 /** A writer that had nothing to do for so long cuts the logs of its files. */
 const IDLE_MS = 1000;
@@ -69,11 +69,13 @@ class StorageThread implements Disposable {
 
   #run(message: RunMessage): void {
     const { executed, opened, cell } = this.#executeBatch(message);
+    const isOpen = cell !== undefined && !this.#broken;
     if (this.#broken) this.#reopen(message.space);
-    else if (this.#writes) cell?.afterCommit();
-    const done = { ...executed, opened, closed: this.#cache.takeClosed(), walBytes: this.#writes ? this.#cache.walBytes : 0 };
-    this.#answer(done);
-    if (this.#writes) this.#awaitIdle();
+    else if (this.#writes) cell?.measureWal();
+    this.#answer({ ...executed, opened, isOpen, closed: this.#cache.takeClosed(), walBytes: this.#writes ? this.#cache.walBytes : 0 });
+    if (!this.#writes) return;
+    if (isOpen && cell.walTooLong) this.#truncate(() => cell.truncateWal());
+    this.#awaitIdle();
   }
 
   get #writes(): boolean {
@@ -120,13 +122,18 @@ class StorageThread implements Disposable {
   /** One file a turn, so that a batch that arrives meanwhile waits for one checkpoint at most. */
   #truncateOne(): void {
     let more = false;
+    this.#truncate(() => (more = this.#cache.truncateNextWal()));
+    if (more) setImmediate(() => this.#truncateOne());
+  }
+
+  /** On a full or failing disk the log keeps what is committed, and the next write says what is wrong to its caller. */
+  #truncate(run: () => void): void {
     try {
-      more = this.#cache.truncateNextWal();
-    } catch {
-      // A full or failing disk: the next write will say so to its caller, and the log keeps what is committed.
+      run();
+    } catch (error) {
+      if (sqliteFamily(error) === undefined) throw error;
     }
     this.#send({ kind: 'wal', walBytes: this.#cache.walBytes });
-    if (more) setImmediate(() => this.#truncateOne());
   }
 }
 

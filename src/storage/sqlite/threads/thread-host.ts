@@ -149,9 +149,8 @@ export class ThreadHost implements AsyncDisposable {
   }
 
   #noted(space: string, done: BatchDone): BatchDone {
-    const isOpen = done.outcomes.some(({ status }) => status !== 'absent' && status !== 'stale');
-    if (done.opened && isOpen) this.#open.add(space);
     for (const closed of done.closed) this.#open.delete(closed);
+    if (done.isOpen) this.#open.add(space);
     this.#walBytes = done.walBytes;
     return done;
   }

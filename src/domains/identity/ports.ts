@@ -1,0 +1,34 @@
+import type { SpaceKey } from '../../kernel/ids.ts';
+import type { Caller, Lane } from '../../kernel/operation.ts';
+
+/** What identity asks of whoever keeps the spaces' files when users and spaces are deleted. */
+export interface SpaceData {
+  /**
+   * Deletes all that a space holds. Idempotent: a space without a file answers 0 bytes. Writes that run are waited for or
+   * fail, and none may begin afterwards: the key is never given out again.
+   */
+  drop(spaceKey: SpaceKey): Promise<{ readonly bytes: number }>;
+  /** Removes what the user wrote into the space, in slices. Idempotent. */
+  purgeAuthored(spaceKey: SpaceKey, author: string): Promise<{ readonly removed: number }>;
+}
+
+/** What is left of a caller's limits, as the gate knows it. */
+export interface Standing {
+  of(caller: Caller): Promise<StandingReport>;
+}
+
+export interface StandingReport {
+  readonly rates: readonly {
+    readonly lane: Lane;
+    readonly limit: number;
+    readonly windowMs: number;
+    readonly remaining: number;
+    /** Until at least one more unit is free; 0 when one is. */
+    readonly resetMs: number;
+  }[];
+  /** Over all spaces the caller pays for. */
+  readonly storage: { readonly usedBytes: number; readonly limitBytes: number };
+  /** Calls of the caller in flight, and waiting for their turn. */
+  readonly running: number;
+  readonly waiting: number;
+}

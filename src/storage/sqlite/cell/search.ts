@@ -1,0 +1,99 @@
+import {
+  favourDates,
+  fuseByRank,
+  lendScores,
+  missingNeighbours,
+  orderRanked,
+  recencyBoost,
+  relativeScores,
+  DEFAULT_LENDING,
+  type RankedHit,
+} from '../../../domains/memory/ranking.ts';
+import type { SearchAnswer, SearchHit, SearchRequest } from '../../../domains/memory/store.ts';
+import { matchExpression, queryTerms } from '../../../domains/memory/tokenise.ts';
+import type { Cell } from './cell.ts';
+import { expiredCount, filterSql, isEmptyFilter } from './filter-sql.ts';
+import { MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
+import { matchedRows, nearestRows, rowsAt, type Candidate, type Scope } from './search-candidates.ts';
+import { pendingCount, searchableModel, targetModel } from './vectors.ts';
+
+/** Age at which the time part of a score has halved: 30 days. */
+const RECENCY_HALF_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
+
+export interface SearchArgs {
+  readonly now: number;
+  readonly request: SearchRequest;
+}
+
+interface Scored {
+  readonly row: number;
+  readonly occurredAt: number;
+  readonly score: number;
+  readonly why: SearchHit['why'];
+}
+
+/**
+ * Ranked search of one space: words, what stands around them in a thread, and vectors when the request's are of the space's
+ * searchable model and length. Filters hold for every row that takes part. A query without any word finds nothing by words.
+ */
+export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
+  const where = filterSql(cell, request.filter, now);
+  const scope: Scope = { where, all: isEmptyFilter(request.filter) && expiredCount(cell, now) === 0 };
+  const lexical = lexicalList(cell, request, scope, now);
+  const nearest = vectorList(cell, request, scope, now);
+  const ordered = orderRanked(nearest === undefined ? lexical : fuse(lexical, nearest));
+  const scores = relativeScores(ordered.map(({ score }) => score));
+  const winners = ordered.map((hit, index) => ({ ...hit, score: scores[index] ?? 0 })).filter(({ score }) => score >= (request.minScore ?? 0));
+  return {
+    mode: nearest === undefined ? 'lexical' : 'hybrid',
+    hits: winners.slice(0, request.limit).flatMap((hit) => load(cell, hit)),
+    pendingVectors: pendingCount(cell, targetModel(cell), now),
+  };
+}
+
+function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: number): Scored[] {
+  const expression = matchExpression(queryTerms(request.query));
+  if (expression === '') return [];
+  const matched = favourDates(matchedRows(cell, expression, scope), request.spans ?? []);
+  const candidates = [...matched, ...rowsAt(cell, missingNeighbours(matched.toSorted((a, b) => b.score - a.score)), scope)];
+  const occurredAt = new Map(candidates.map((candidate) => [candidate.row, candidate.occurredAt]));
+  const ranked = lendScores(candidates);
+  const best = ranked[0]?.score ?? 1;
+  return ranked.map((hit) => withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: reasons(hit, best) }, request, now));
+}
+
+/** A row's own words with the share it would get as a thread of one, and what the rest of its thread added; of the best score. */
+function reasons({ score, parts }: RankedHit, best: number): SearchHit['why'] {
+  const own = parts.lexical * (1 + DEFAULT_LENDING.thread);
+  const lent = score - own;
+  return { ...(own > 0 ? { lexical: own / best } : {}), ...(lent > own * 1e-9 ? { neighbour: lent / best } : {}) };
+}
+
+function vectorList(cell: Cell, { vector, ...request }: SearchRequest, scope: Scope, now: number): Scored[] | undefined {
+  const searchable = vector === undefined ? undefined : searchableModel(cell);
+  if (vector === undefined || searchable?.model !== vector.model || searchable.dimension !== vector.values.length) return undefined;
+  return nearestRows(cell, vector.model, vector.values, scope).map(({ row, occurredAt, score }) =>
+    withRecency({ row, occurredAt, score, why: { vector: score } }, request, now),
+  );
+}
+
+function withRecency(hit: Scored, { recencyWeight = 0 }: Pick<SearchRequest, 'recencyWeight'>, now: number): Scored {
+  if (recencyWeight <= 0) return hit;
+  const score = recencyBoost(hit.score, hit.occurredAt, now, recencyWeight, RECENCY_HALF_LIFE_MS);
+  return { ...hit, score, why: { ...hit.why, recency: 1 - hit.score / score } };
+}
+
+function fuse(lexical: readonly Scored[], nearest: readonly Scored[]): Scored[] {
+  const lists = [orderRanked(lexical), orderRanked(nearest)] as const;
+  const byRow = new Map<number, Scored>();
+  for (const hit of lists.flat()) byRow.set(hit.row, { ...hit, why: { ...byRow.get(hit.row)?.why, ...hit.why } });
+  return fuseByRank(lists.map((list) => list.map(({ row }) => row))).flatMap(({ key, score }) => {
+    const hit = byRow.get(key);
+    return hit === undefined ? [] : [{ ...hit, score }];
+  });
+}
+
+function load(cell: Cell, { row, score, why }: Scored): SearchHit[] {
+  const found = cell.get(`select ${MEMORY_COLUMNS} from memories m where m.id = ?`, row);
+  return found === undefined ? [] : [{ memory: toStoredMemory(found), score, why }];
+}

@@ -1,0 +1,264 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fixtureFiles, recordingLogger, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
+import type { SpaceFiles } from './space-files.ts';
+
+const A = spaceKey(0xab00000000000000 + 2);
+const B = spaceKey(3);
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let files: SpaceFiles;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  files = fixtureFiles(folder.path);
+});
+
+afterEach(async () => {
+  await files[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+const put = (space: string, key: string, value = 'v', extra = {}): Promise<string> =>
+  files.write('put', storeCall(space, 'usr_a', extra), { key, value });
+const get = (space: string, key: string): Promise<string | undefined> => files.read<string | undefined>('get', storeCall(space), { key }, undefined);
+const count = (space: string): Promise<number> => files.read('count', storeCall(space), undefined, 0);
+const lifecycle = { holder: 'test', signal: new AbortController().signal };
+
+describe('reading and writing', () => {
+  it('reads what was just written, on whichever reader', async () => {
+    for (let n = 0; n < 20; n++) {
+      await put(A, 'k', `value ${n}`);
+      expect(await Promise.all([get(A, 'k'), get(A, 'k')])).toEqual([`value ${n}`, `value ${n}`]);
+    }
+  });
+
+  it('answers for a space without a file, and makes none by reading', async () => {
+    expect(await files.read('count', storeCall(A), undefined, -1)).toBe(-1);
+    expect(await files.write('put', storeCall(A), { key: 'k', value: 'v' }, { absent: { answer: 'nothing' } })).toBe('nothing');
+    expect(await files.exists(A)).toBe(false);
+    expect(await files.fileBytes(A)).toBe(0);
+  });
+
+  it('keeps spaces apart and lists those that have a file', async () => {
+    await Promise.all([put(A, 'k', 'of a'), put(B, 'k', 'of b')]);
+    expect([await get(A, 'k'), await get(B, 'k')]).toEqual(['of a', 'of b']);
+    expect((await Array.fromAsync(files.list())).toSorted()).toEqual([A, B].toSorted());
+  });
+
+  it('makes files that only their owner can read, in folders by the first digits', async () => {
+    await put(A, 'k');
+    const path = join(folder.path, 'spaces', A.slice(0, 2));
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+    for (const name of await readdir(path)) expect((await stat(join(path, name))).mode & 0o777).toBe(0o600);
+  });
+
+  it('opens files as the design says', async () => {
+    await put(A, 'k');
+    const pragma = { synchronous: 2, foreign_keys: 1, trusted_schema: 0, busy_timeout: 2000, cache_size: -256, mmap_size: 0 };
+    for (const [name, value] of Object.entries(pragma)) {
+      expect(await files.read('pragma', storeCall(A), { name }, -1), name).toBe(value);
+      expect(await files.write('pragma', storeCall(A), { name }), name).toBe(value);
+    }
+    expect(await files.write('pragma', storeCall(A), { name: 'secure_delete' })).toBe(1);
+    expect(await files.read('pragma', storeCall(A), { name: 'query_only' }, -1)).toBe(1);
+    await expect(files.read('writes', storeCall(A), undefined, -1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
+  it('refuses a key that is no space key', async () => {
+    await expect(files.read('count', storeCall('../../etc'), undefined, 0)).rejects.toMatchObject({ code: 'internal' });
+  });
+});
+
+describe('writes that wait together', () => {
+  it('are committed together', async () => {
+    await put(A, 'first');
+    const before = files.stats();
+    await Promise.all(Array.from({ length: 200 }, (_, n) => put(A, `k${n}`)));
+    const { commits, committedCalls } = files.stats();
+    expect(committedCalls - before.committedCalls).toBe(200);
+    expect(commits - before.commits).toBeLessThan(50);
+    expect(await count(A)).toBe(201);
+  });
+
+  it('fail alone', async () => {
+    await put(A, 'first');
+    const calls = Array.from({ length: 30 }, (_, n) => {
+      const method = ['put', 'putThenFail', 'putThenBreak'][n % 3] ?? '';
+      return files.write(method, storeCall(A), { key: `k${n}`, value: 'v' });
+    });
+    const ends = await Promise.allSettled(calls);
+    const codes = ends.map((end) => (end.status === 'fulfilled' ? 'ok' : (end.reason as PolymniaError).code));
+    expect(codes).toEqual(Array.from({ length: 30 }, (_, n) => ['ok', 'conflict', 'internal'][n % 3]));
+    expect(await count(A)).toBe(11);
+    expect(files.stats().commits).toBeLessThan(20);
+  });
+
+  it('keep details of a failure, and never show content of an unexpected one', async () => {
+    await expect(files.write('putThenFail', storeCall(A), { key: 'k', value: 'v' })).rejects.toMatchObject({ message: 'as asked', details: { key: 'k' } });
+    const error = await files.write('putThenBreak', storeCall(A), { key: 'k', value: 'secret text' }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(PolymniaError);
+    expect(String((error as PolymniaError).cause)).toContain('SQL logic error');
+    expect(JSON.stringify(error) + String((error as PolymniaError).cause)).not.toContain('secret text');
+  });
+});
+
+describe('idempotency', () => {
+  const idempotency = { user: 'usr_a', operation: 'put', key: 'once', inputHash: 'h1' };
+
+  it('answers the same key and input as the first time, without doing it again', async () => {
+    expect(await put(A, 'one', 'v', { idempotency })).toBe('one');
+    expect(await put(A, 'two', 'v', { idempotency })).toBe('one');
+    expect(await count(A)).toBe(1);
+  });
+
+  it('does it once, however many ask at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => put(A, `k${n}`, 'v', { idempotency })));
+    expect(new Set(answers).size).toBe(1);
+    expect(await count(A)).toBe(1);
+  });
+
+  it('refuses the key with another input, and leaves other users and operations alone', async () => {
+    await put(A, 'one', 'v', { idempotency });
+    await expect(put(A, 'two', 'v', { idempotency: { ...idempotency, inputHash: 'h2' } })).rejects.toMatchObject({ code: 'conflict' });
+    await put(A, 'three', 'v', { idempotency: { ...idempotency, user: 'usr_b', inputHash: 'h2' } });
+    await put(A, 'four', 'v', { idempotency: { ...idempotency, operation: 'other', inputHash: 'h2' } });
+    expect(await count(A)).toBe(3);
+  });
+
+  it('forgets after its time, and keeps nothing of a write that failed', async () => {
+    await files.write('nothing', storeCall(A, 'usr_a', { idempotency }), undefined);
+    expect(await put(A, 'one', 'v', { idempotency })).toBe(undefined);
+    const later = Date.now() + 61_000;
+    expect(await put(A, 'two', 'v', { idempotency, now: later })).toBe('two');
+    const other = { ...idempotency, key: 'failing' };
+    await expect(files.write('putThenFail', storeCall(A, 'usr_a', { idempotency: other }), { key: 'x', value: '' })).rejects.toThrow('as asked');
+    expect(await put(A, 'three', 'v', { idempotency: other })).toBe('three');
+  });
+});
+
+describe('the life of a file', () => {
+  it('is closed everywhere and deleted with its log, and may begin again', async () => {
+    await put(A, 'k');
+    await Promise.all([get(A, 'k'), get(A, 'k')]);
+    expect(await files.drop(A, lifecycle)).toBe(true);
+    expect(await readdir(join(folder.path, 'spaces', A.slice(0, 2)))).toEqual([]);
+    expect(await get(A, 'k')).toBe(undefined);
+    expect(await files.drop(A, lifecycle)).toBe(false);
+    await put(A, 'k', 'new');
+    expect(await get(A, 'k')).toBe('new');
+  });
+
+  it('is not dropped under a running call, and calls that come later see it gone', async () => {
+    await put(A, 'k');
+    const running = files.read('spin', storeCall(A), { ms: 50 }, undefined);
+    const dropped = files.drop(A, lifecycle);
+    const later = get(A, 'k');
+    await running;
+    expect(await dropped).toBe(true);
+    expect(await later).toBe(undefined);
+  });
+
+  it('ends with all files closed and no log left', async () => {
+    await Promise.all([put(A, 'k'), put(B, 'k')]);
+    await Promise.all([get(A, 'k'), get(B, 'k')]);
+    await files[Symbol.asyncDispose]();
+    expect(await readdir(join(folder.path, 'spaces', A.slice(0, 2)))).toEqual([`${A}.db`]);
+    await expect(put(A, 'k')).rejects.toMatchObject({ code: 'overloaded' });
+  });
+
+  it('never has more files open than asked', async () => {
+    await files[Symbol.asyncDispose]();
+    files = fixtureFiles(folder.path, { openFiles: 4 });
+    const spaces = Array.from({ length: 30 }, (_, n) => spaceKey(n));
+    await Promise.all(spaces.map((space) => put(space, 'k')));
+    await Promise.all(spaces.map((space) => get(space, 'k')));
+    const links = await readdir('/proc/self/fd').catch(() => []);
+    const { readlink } = await import('node:fs/promises');
+    const targets = await Promise.all(links.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    const open = targets.filter((target) => target.startsWith(folder.path) && target.endsWith('.db'));
+    expect(open.length).toBeLessThanOrEqual(4 * 4);
+    const stats = files.stats();
+    expect(stats.readers.openFiles).toBeLessThanOrEqual(8);
+    expect(stats.writers.openFiles).toBeLessThanOrEqual(8);
+    if (process.platform === 'linux') expect(open.length).toBe(stats.readers.openFiles + stats.writers.openFiles);
+  });
+
+  it('keeps the log short', async () => {
+    await files.write('putAll', storeCall(A), { rows: 300, bytes: 40_000 });
+    await put(A, 'after');
+    expect(files.stats().walBytes).toBeLessThan(5 * 1024 * 1024);
+  });
+});
+
+describe('files that are not right', () => {
+  const path = (space: string): string => join(folder.path, 'spaces', space.slice(0, 2), `${space}.db`);
+  async function change(space: string, sql: string): Promise<void> {
+    await put(space, 'k');
+    await files[Symbol.asyncDispose]();
+    using db = new DatabaseSync(path(space));
+    db.exec(sql);
+  }
+  async function refusal(space: string): Promise<readonly string[]> {
+    const logger = recordingLogger();
+    files = fixtureFiles(folder.path, { logger });
+    await expect(put(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await expect(get(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
+    return logger.errors;
+  }
+
+  it('of another space: refused and reported', async () => {
+    await change(A, `UPDATE meta SET value = '${B}' WHERE key = 'space'`);
+    expect(await refusal(A)).toEqual(Array.from({ length: 2 }, () => expect.stringContaining('belongs to another space')));
+  });
+
+  it('of a newer major version: refused with a sentence', async () => {
+    await change(A, 'PRAGMA user_version = 3001');
+    expect((await refusal(A))[0]).toContain('newer version (format 3; this one reads up to 2)');
+  });
+
+  it('of another program, and no database at all: refused', async () => {
+    await change(A, 'PRAGMA application_id = 1');
+    expect((await refusal(A))[0]).toContain('not made by Polymnia');
+    await files[Symbol.asyncDispose]();
+    await mkdir(join(folder.path, 'spaces', B.slice(0, 2)), { recursive: true });
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(path(B), 'x'.repeat(8192));
+    expect((await refusal(B))[0]).toContain('no database');
+  });
+
+  it('of a later version of the same major: served', async () => {
+    await change(A, 'PRAGMA user_version = 2099; CREATE TABLE later (x)');
+    files = fixtureFiles(folder.path);
+    expect(await get(A, 'k')).toBe('v');
+    await put(A, 'k', 'w');
+    expect(await get(A, 'k')).toBe('w');
+  });
+
+  it('of an earlier version: brought up to date by the first call, be it a read', async () => {
+    await change(A, 'PRAGMA user_version = 2001; DROP TABLE items');
+    files = fixtureFiles(folder.path);
+    expect(await count(A)).toBe(0);
+    await files[Symbol.asyncDispose]();
+    using db = new DatabaseSync(path(A));
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2002 });
+  });
+
+  it('sound ones pass the integrity check, damaged ones do not', async () => {
+    await files.write('putAll', storeCall(A), { rows: 200, bytes: 500 });
+    const { signal } = lifecycle;
+    expect(await files.integrity(A, signal)).toEqual([]);
+    expect(await files.integrity(B, signal)).toEqual([]);
+    await files[Symbol.asyncDispose]();
+    const { open } = await import('node:fs/promises');
+    {
+      await using handle = await open(path(A), 'r+');
+      await handle.write(Buffer.alloc(4096 * 6, 0xff), 0, 4096 * 6, 4096 * 8);
+    }
+    files = fixtureFiles(folder.path);
+    expect((await files.integrity(A, signal)).length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,300 @@
+import { opendir, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { StoreCall, WriteCall } from '../../domains/memory/store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
+import { isSpaceKey } from '../../kernel/ids.ts';
+import type { SpaceKey } from '../../kernel/ids.ts';
+import { KeyedLock } from '../../kernel/keyed-lock.ts';
+import type { LockState } from '../../kernel/keyed-lock.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { syncFolder } from './sync-folder.ts';
+import type { DispatchHooks, DispatchLimits } from './threads/dispatch-options.ts';
+import { MaintenanceThread } from './threads/maintenance-host.ts';
+import type { FileSeal } from './threads/maintenance-host.ts';
+import { closing, waitedTooLong } from './threads/pending-call.ts';
+import type { Answer, CallRequest, PendingCall } from './threads/pending-call.ts';
+import { OPEN_METHOD } from './threads/protocol.ts';
+import type { BatchDone, ThreadConfig, ThreadRole } from './threads/protocol.ts';
+import { ReadDispatcher } from './threads/read-dispatcher.ts';
+import { filesOf, spaceFolder, spaceOfFileName, spacePath } from './threads/space-path.ts';
+import { ThreadHost } from './threads/thread-host.ts';
+import { WriteDispatcher } from './threads/write-dispatcher.ts';
+
+/** Numbers come from the option table; times in ms. */
+export interface SpaceFilesOptions {
+  /** Folder of the space files, e.g. `DATA/spaces`. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Reader threads; 0 = as many as processor cores, at least 2. */
+  readonly readers: number;
+  readonly writers: number;
+  /** Files one thread keeps open. */
+  readonly openFiles: number;
+  readonly cacheKiB: number;
+  readonly mmapBytes: number;
+  readonly busyTimeoutMs: number;
+  readonly idempotencyTtlMs: number;
+  /** Path of the sqlite-vec library; absent = not loaded. */
+  readonly vectorExtension?: string;
+  /** Waiting calls; more are refused. Default: 256 of one user, 2,048 of one group, 8,192 of one kind (reads; writes of one thread and class). */
+  readonly limits?: Partial<DispatchLimits>;
+  /** Entry modules of the threads. Default: those of the product. */
+  readonly entries?: Readonly<Record<ThreadRole, URL>>;
+  /** Told of each commit: its duration in seconds and the calls it carried. */
+  readonly onCommit?: (seconds: number, calls: number) => void;
+}
+
+export interface WriteOptions<R> {
+  /** Runs only while no other call waits for the same thread, though never starved. */
+  readonly background?: boolean;
+  /** Given: a space without a file gets none, and this is the answer. */
+  readonly absent?: { readonly answer: R };
+}
+
+/** How long a change of a file's life may wait for the calls that use it. */
+export interface LifecycleRequest {
+  /** Who asks, as the list of locks shows it. */
+  readonly holder: string;
+  readonly signal: AbortSignal;
+  /** Default: a minute. */
+  readonly timeoutMs?: number;
+}
+
+interface ThreadsState {
+  readonly threads: number;
+  readonly started: number;
+  readonly busy: number;
+  readonly waiting: number;
+  readonly openFiles: number;
+}
+
+export interface StorageStats {
+  readonly readers: ThreadsState;
+  readonly writers: ThreadsState;
+  /** Batches that found their file open, and that had to open it. */
+  readonly openHits: number;
+  readonly openMisses: number;
+  readonly commits: number;
+  /** Writes those commits carried. */
+  readonly committedCalls: number;
+  readonly walBytes: number;
+  /** Threads that ended unasked. */
+  readonly crashes: number;
+}
+
+const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
+const LIFECYCLE_TIMEOUT_MS = 60_000;
+
+const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
+const ENTRIES: Readonly<Record<ThreadRole, URL>> = {
+  reader: new URL(`./threads/reader.${extension}`, import.meta.url),
+  writer: new URL(`./threads/writer.${extension}`, import.meta.url),
+};
+
+/**
+ * One SQLite file per space, served by reader and writer threads: the ground of the embedded stores. A method runs whole in
+ * a thread; writes answer after their commit is on disk, and every later read sees them. Calls are handed out fairly by
+ * thread time. A file's life (drop, replace) excludes its use: see `withClosed`.
+ */
+export class SpaceFiles implements AsyncDisposable {
+  readonly #options: SpaceFilesOptions;
+  readonly #readers: readonly ThreadHost[];
+  readonly #writers: readonly ThreadHost[];
+  readonly #reads: ReadDispatcher;
+  readonly #writes: WriteDispatcher;
+  readonly #maintenance = new MaintenanceThread();
+  readonly #lock: KeyedLock;
+  readonly #counts = { openHits: 0, openMisses: 0, commits: 0, committedCalls: 0, crashes: 0 };
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SpaceFilesOptions) {
+    const { clock } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const hooks: DispatchHooks = { onDone: (done, calls) => this.#count(done, calls) };
+    this.#options = options;
+    this.#lock = new KeyedLock(clock, limits.maxWaiting);
+    this.#readers = this.#threads('reader', options.readers || Math.max(2, availableParallelism()));
+    this.#writers = this.#threads('writer', options.writers);
+    this.#reads = new ReadDispatcher(this.#readers, clock, limits, hooks, (space) => sizeOf(this.#path(space)));
+    this.#writes = new WriteDispatcher(this.#writers, clock, limits, hooks);
+  }
+
+  /** Runs a read method; `absent` is the answer of a space without a file. Reading makes no file. */
+  read<R>(method: string, call: StoreCall, args: unknown, absent: R): Promise<R> {
+    const request: CallRequest = { space: call.space, method, args, call, effect: 'read', background: false, create: false };
+    return this.#inUse(call, method, async () => {
+      let answer = await this.#reads.call(request);
+      if (answer.status === 'stale') {
+        await this.#writes.call({ ...request, method: OPEN_METHOD, args: undefined, effect: 'write' });
+        answer = await this.#reads.call(request);
+      }
+      return valueOf<R>(answer, { answer: absent });
+    });
+  }
+
+  /** Runs a write method in a transaction; resolves after the commit is on disk. Makes the space's file if need be. */
+  write<R>(method: string, call: WriteCall, args: unknown, options: WriteOptions<R> = {}): Promise<R> {
+    const { background = false, absent } = options;
+    const request: CallRequest = { space: call.space, method, args, call, effect: 'write', background, create: absent === undefined };
+    return this.#inUse(call, method, async () => valueOf<R>(await this.#writes.call(request), absent));
+  }
+
+  /** Waits for the calls that use the space's file, closes it everywhere and keeps it closed while `run` works on it. */
+  async withClosed<T>(space: SpaceKey, request: LifecycleRequest, run: (path: string) => Promise<T>): Promise<T> {
+    const { holder, signal, timeoutMs = LIFECYCLE_TIMEOUT_MS } = request;
+    const path = this.#path(space);
+    if (this.#closing !== undefined) throw closing();
+    using _lock = await this.#lock.acquire(space, 'write', { holder, signal, timeoutMs });
+    await Promise.all([...this.#readers, ...this.#writers].map((thread) => thread.release(space)));
+    return await run(path);
+  }
+
+  /** Deletes a space's file; false when there was none. */
+  drop(space: SpaceKey, request: LifecycleRequest): Promise<boolean> {
+    return this.withClosed(space, request, async (path) => {
+      const existed = (await statOf(path)) !== undefined;
+      for (const file of filesOf(path)) await rm(file, { force: true });
+      if (existed) await syncFolder(spaceFolder(this.#options.folder, space));
+      return existed;
+    });
+  }
+
+  async exists(space: SpaceKey): Promise<boolean> {
+    return (await statOf(this.#path(space))) !== undefined;
+  }
+
+  /** Bytes on disk of the space's file and its log; 0 without a file. */
+  async fileBytes(space: SpaceKey): Promise<number> {
+    const path = this.#path(space);
+    return (await sizeOf(path)) + (await sizeOf(`${path}-wal`));
+  }
+
+  /** Keys of all spaces that have a file, in no order; one made or dropped meanwhile may be missed or named. */
+  async *list(): AsyncIterable<SpaceKey> {
+    for await (const folder of entriesOf(this.#options.folder)) {
+      for await (const name of entriesOf(join(this.#options.folder, folder))) {
+        const space = spaceOfFileName(name);
+        if (space !== undefined) yield space;
+      }
+    }
+  }
+
+  /** Copies a space's file as it is at one moment, while it is in use; undefined when there is none. `path` must not exist. */
+  async backupTo(space: SpaceKey, path: string, signal: AbortSignal): Promise<FileSeal | undefined> {
+    using _lock = await this.#lock.acquire(space, 'read', { holder: 'backup', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
+    if (!(await this.exists(space))) return undefined;
+    return await this.#maintenance.copy(this.#path(space), path, signal);
+  }
+
+  /** What SQLite's integrity check finds wrong with a space's file; empty = sound or absent. */
+  async integrity(space: SpaceKey, signal: AbortSignal): Promise<readonly string[]> {
+    using _lock = await this.#lock.acquire(space, 'read', { holder: 'integrity check', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
+    return (await this.exists(space)) ? await this.#maintenance.check(this.#path(space), signal) : [];
+  }
+
+  stats(): StorageStats {
+    const walBytes = this.#writers.reduce((sum, thread) => sum + thread.walBytes, 0);
+    return { readers: stateOf(this.#readers, this.#reads), writers: stateOf(this.#writers, this.#writes), ...this.#counts, walBytes };
+  }
+
+  /** Locks on files that are held now, with holders, waiters and ages. */
+  locks(): readonly LockState[] {
+    return this.#lock.list();
+  }
+
+  /** Refuses new and waiting calls, lets running ones end, closes all files and ends all threads. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([this.#reads[Symbol.asyncDispose](), this.#writes[Symbol.asyncDispose](), this.#maintenance[Symbol.asyncDispose]()]);
+    // Readers first: the last connection to a file then is the writer's, which folds the log into it.
+    await Promise.all(this.#readers.map((thread) => thread[Symbol.asyncDispose]()));
+    await Promise.all(this.#writers.map((thread) => thread[Symbol.asyncDispose]()));
+  }
+
+  #threads(role: ThreadRole, count: number): readonly ThreadHost[] {
+    const { folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, vectorExtension, clock, entries = ENTRIES } = this.#options;
+    const vector = vectorExtension === undefined ? {} : { vectorExtension };
+    const config: ThreadConfig = { role, folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, ...vector };
+    const onCrash = (name: string, cause: unknown): void => {
+      this.#counts.crashes += 1;
+      this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);
+    };
+    return Array.from({ length: count }, (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config, clock, onCrash }));
+  }
+
+  #path(space: SpaceKey): string {
+    if (!isSpaceKey(space)) throw new PolymniaError('internal', 'A space key must be 16 hex digits.');
+    return spacePath(this.#options.folder, space);
+  }
+
+  async #inUse<T>(call: StoreCall, holder: string, run: () => Promise<T>): Promise<T> {
+    if (!isSpaceKey(call.space)) throw new PolymniaError('internal', 'A space key must be 16 hex digits.');
+    if (this.#closing !== undefined) throw closing();
+    const timeoutMs = call.deadlineAt - this.#options.clock.monotonic();
+    if (timeoutMs <= 0 && !call.signal.aborted) throw waitedTooLong();
+    using _lock = await this.#lock.acquire(call.space, 'read', { holder, signal: call.signal, timeoutMs });
+    return await run();
+  }
+
+  #count(done: BatchDone, calls: readonly PendingCall[]): void {
+    if (done.opened) this.#counts.openMisses += 1;
+    else this.#counts.openHits += 1;
+    const carried = done.commitsUs.length === 0 ? 0 : done.outcomes.filter(({ status }) => status === 'ok').length;
+    this.#counts.commits += done.commitsUs.length;
+    this.#counts.committedCalls += carried;
+    for (const us of done.commitsUs) this.#options.onCommit?.(us / 1e6, carried / done.commitsUs.length);
+    for (const outcome of done.outcomes) if (outcome.status === 'failed' && outcome.failure.serious === true) this.#report(outcome.failure.message, calls);
+  }
+
+  #report(message: string, calls: readonly PendingCall[]): void {
+    this.#options.logger.error(message, { space: calls[0]?.request.space, method: calls[0]?.request.method });
+  }
+}
+
+function valueOf<R>(answer: Answer, absent: { readonly answer: R } | undefined): R {
+  if (answer.status === 'ok') return answer.value as R;
+  if (answer.status === 'absent' && absent !== undefined) return absent.answer;
+  throw new PolymniaError('storage_unavailable', 'The file of the space could not be brought up to date.');
+}
+
+function stateOf(threads: readonly ThreadHost[], dispatcher: { readonly busy: number; readonly waiting: number }): ThreadsState {
+  const started = threads.filter((thread) => thread.started).length;
+  const openFiles = threads.reduce((sum, thread) => sum + thread.openFiles, 0);
+  return { threads: threads.length, started, busy: dispatcher.busy, waiting: dispatcher.waiting, openFiles };
+}
+
+async function* entriesOf(folder: string): AsyncIterable<string> {
+  try {
+    for await (const entry of await opendir(folder)) yield entry.name;
+  } catch (error) {
+    if (!isMissing(error) && !isCode(error, 'ENOTDIR')) throw error;
+  }
+}
+
+async function statOf(path: string): Promise<{ readonly size: number } | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await statOf(path))?.size ?? 0;
+}
+
+function isMissing(error: unknown): boolean {
+  return isCode(error, 'ENOENT');
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,31 @@
+import { createKey, revokeKey, touchKeys } from './key-writes.ts';
+import { beginSpaceDeletion, createSpace, finishDeletion, removeMember, setMember, updateSpace } from './space-writes.ts';
+import { clearWork, markWork, putSetting, saveUsage } from './upkeep-writes.ts';
+import { beginUserDeletion, claimServiceUser, createFirst, createUser, updateUser } from './user-writes.ts';
+
+/** Every write of `system.db`, by name: what the writer thread can be asked for. Each runs whole inside a savepoint. */
+export const SYSTEM_WRITES = {
+  createFirst,
+  createUser,
+  claimServiceUser,
+  updateUser,
+  beginUserDeletion,
+  createKey,
+  revokeKey,
+  touchKeys,
+  createSpace,
+  updateSpace,
+  setMember,
+  removeMember,
+  beginSpaceDeletion,
+  finishDeletion,
+  markWork,
+  clearWork,
+  putSetting,
+  saveUsage,
+} as const;
+
+export type SystemWrites = typeof SYSTEM_WRITES;
+export type SystemWriteName = keyof SystemWrites;
+export type WriteArgs<Name extends SystemWriteName> = Parameters<SystemWrites[Name]>[1];
+export type WriteResult<Name extends SystemWriteName> = ReturnType<SystemWrites[Name]>;

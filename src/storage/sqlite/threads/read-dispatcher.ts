@@ -1,0 +1,132 @@
+import { throwIfAborted } from '../../../kernel/abort.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { toPolymniaError } from '../../../kernel/errors.ts';
+import { FairScheduler } from '../../../kernel/fair-scheduler.ts';
+import type { Dispatch } from '../../../kernel/fair-scheduler.ts';
+import { CostEstimates } from './cost-estimates.ts';
+import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
+import { closing, lineFull, PendingCall, waitedTooLong } from './pending-call.ts';
+import type { Answer, CallRequest } from './pending-call.ts';
+import type { ThreadHost } from './thread-host.ts';
+
+/** A read estimated above this is long: long ones together never hold all readers. */
+const LONG_US = 5000;
+/** What is not known yet counts as long in a file larger than this. */
+const LARGE_FILE_BYTES = 16 * 1024 * 1024;
+const UNKNOWN_COST_US = 300;
+
+/**
+ * Hands reads to reader threads: one at a time to each, fairly by thread time, to an idle reader, rather to one that has the
+ * file open. One user, and all long reads together, use at most all readers but one. The line is here, never in a mailbox.
+ */
+export class ReadDispatcher implements AsyncDisposable {
+  readonly #threads: readonly ThreadHost[];
+  readonly #idle: Set<ThreadHost>;
+  readonly #clock: Clock;
+  readonly #hooks: DispatchHooks;
+  readonly #fileBytes: (space: string) => Promise<number>;
+  readonly #scheduler: FairScheduler<PendingCall>;
+  readonly #estimates = new CostEstimates();
+  readonly #waiting = new Set<PendingCall>();
+  readonly #running = new Set<Promise<void>>();
+  #closed = false;
+
+  /** @param fileBytes size of a space's file; asked once for each space and method of which nothing is known. */
+  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, fileBytes: (space: string) => Promise<number>) {
+    const most = Math.max(1, threads.length - 1);
+    this.#threads = threads;
+    this.#idle = new Set(threads);
+    this.#clock = clock;
+    this.#hooks = hooks;
+    this.#fileBytes = fileBytes;
+    this.#scheduler = new FairScheduler({ ...limits, capacity: threads.length, maxRunningPerUser: most, maxRunningLong: most }, (call) => {
+      this.#waiting.delete(call);
+      call.fail(waitedTooLong());
+    });
+  }
+
+  get waiting(): number {
+    return this.#scheduler.waiting;
+  }
+
+  get busy(): number {
+    return this.#threads.length - this.#idle.size;
+  }
+
+  async call(request: CallRequest): Promise<Answer> {
+    const known = this.#estimates.get(request.space, request.method);
+    const long = known === undefined ? (await this.#fileBytes(request.space)) > LARGE_FILE_BYTES : known > LONG_US;
+    const now = this.#clock.monotonic();
+    if (this.#closed) throw closing();
+    throwIfAborted(request.call.signal);
+    if (request.call.deadlineAt <= now) throw waitedTooLong();
+    const call = new PendingCall(request, this.#clock);
+    const { user, group, weight } = request.call.flow;
+    const cost = known ?? (long ? LONG_US : UNKNOWN_COST_US);
+    const entered = this.#scheduler.enqueue({ user, group, weight, cost, long, deadlineAt: request.call.deadlineAt, payload: call }, now);
+    if (!entered.ok) throw lineFull(entered.full, this.#scheduler.expectedWaitMs(user, group, long));
+    call.token = entered.token;
+    this.#waiting.add(call);
+    call.waits(() => this.#leave(call));
+    this.#pump();
+    return call.answer;
+  }
+
+  /** Refuses what waits, lets what runs end. The threads are their owner's to stop. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const call of [...this.#waiting]) {
+      this.#leave(call);
+      call.fail(closing());
+    }
+    await Promise.all(this.#running);
+  }
+
+  #leave(call: PendingCall): void {
+    this.#waiting.delete(call);
+    this.#scheduler.cancel(call.token);
+  }
+
+  #pump(): void {
+    while (this.#idle.size > 0) {
+      const next = this.#scheduler.next(this.#clock.monotonic());
+      if (next === undefined) return;
+      const thread = this.#choose(next.payload.request.space);
+      this.#idle.delete(thread);
+      this.#waiting.delete(next.payload);
+      const run = this.#run(thread, next).finally(() => this.#running.delete(run));
+      this.#running.add(run);
+    }
+  }
+
+  /** An idle reader: one that has the file, else one that has started, else any that may start. */
+  #choose(space: string): ThreadHost {
+    const rank = (thread: ThreadHost): number => (thread.has(space) ? 3 : thread.started ? 2 : thread.usable ? 1 : 0);
+    let best: ThreadHost | undefined;
+    for (const thread of this.#idle) if (best === undefined || rank(thread) > rank(best)) best = thread;
+    if (best === undefined) throw new Error('no idle reader');
+    return best;
+  }
+
+  async #run(thread: ThreadHost, { token, payload: call }: Dispatch<PendingCall>): Promise<void> {
+    const { space, method } = call.request;
+    const started = this.#clock.monotonic();
+    let busyUs: number;
+    call.runs(() => thread.stop(0));
+    try {
+      const done = await thread.run(space, false, [call.message()]);
+      const [outcome] = done.outcomes;
+      if (outcome === undefined) throw new Error('a storage thread gave no answer');
+      this.#hooks.onDone(done, [call]);
+      busyUs = outcome.busyUs;
+      this.#estimates.learn(space, method, outcome.ownUs);
+      call.end(outcome);
+    } catch (error) {
+      busyUs = (this.#clock.monotonic() - started) * 1000;
+      call.fail(toPolymniaError(error));
+    }
+    this.#idle.add(thread);
+    this.#scheduler.finish(token, busyUs, this.#clock.monotonic());
+    this.#pump();
+  }
+}

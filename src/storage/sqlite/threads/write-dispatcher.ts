@@ -1,0 +1,144 @@
+import { throwIfAborted } from '../../../kernel/abort.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import { toPolymniaError } from '../../../kernel/errors.ts';
+import { CostEstimates } from './cost-estimates.ts';
+import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
+import { closing, lineFull, PendingCall, waitedTooLong } from './pending-call.ts';
+import type { Answer, CallRequest } from './pending-call.ts';
+import { roughBytes } from './rough-bytes.ts';
+import type { ThreadHost } from './thread-host.ts';
+import { WriteLine } from './write-line.ts';
+
+/** Background calls that have waited so long get one batch, whatever else waits. */
+const BACKGROUND_PATIENCE_MS = 100;
+
+/**
+ * Hands writes to writer threads. A space always goes to the same one, so its file has one writing connection; each thread has
+ * one batch in flight, and calls that wait for the same file meanwhile go into the next commit together.
+ */
+export class WriteDispatcher implements AsyncDisposable {
+  readonly #lanes: readonly WriterLane[];
+  readonly #clock: Clock;
+  #closed = false;
+
+  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks) {
+    this.#clock = clock;
+    this.#lanes = threads.map((thread) => new WriterLane(thread, clock, limits, hooks));
+  }
+
+  get waiting(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.waiting, 0);
+  }
+
+  get busy(): number {
+    return this.#lanes.filter((lane) => lane.busy).length;
+  }
+
+  async call(request: CallRequest): Promise<Answer> {
+    if (this.#closed) throw closing();
+    throwIfAborted(request.call.signal);
+    if (request.call.deadlineAt <= this.#clock.monotonic()) throw waitedTooLong();
+    const lane = this.#lanes[Number.parseInt(request.space.slice(-8), 16) % this.#lanes.length];
+    if (lane === undefined) throw new Error('no writer thread');
+    return lane.call(request);
+  }
+
+  /** Refuses what waits, lets what runs end. The threads are their owner's to stop. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+}
+
+/** One writer thread with its two lines: interactive calls before background ones. */
+class WriterLane {
+  readonly #thread: ThreadHost;
+  readonly #clock: Clock;
+  readonly #hooks: DispatchHooks;
+  readonly #estimates = new CostEstimates();
+  readonly #interactive: WriteLine;
+  readonly #background: WriteLine;
+  /** Since when background calls have gone without a batch. */
+  #backgroundSince = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(thread: ThreadHost, clock: Clock, limits: DispatchLimits, hooks: DispatchHooks) {
+    this.#thread = thread;
+    this.#clock = clock;
+    this.#hooks = hooks;
+    this.#interactive = new WriteLine(clock, limits, this.#estimates);
+    this.#background = new WriteLine(clock, limits, this.#estimates);
+  }
+
+  get waiting(): number {
+    return this.#interactive.waiting + this.#background.waiting;
+  }
+
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  call(request: CallRequest): Promise<Answer> {
+    const line = request.background ? this.#background : this.#interactive;
+    const call = new PendingCall(request, this.#clock);
+    call.bytes = roughBytes(request.args);
+    if (request.background && line.waiting === 0) this.#backgroundSince = this.#clock.monotonic();
+    const entered = line.enter(call);
+    const { user, group } = request.call.flow;
+    if (!entered.ok) return Promise.reject(lineFull(entered.full, line.expectedWaitMs(user, group)));
+    call.waits(() => line.leave(call));
+    this.#pump();
+    return call.answer;
+  }
+
+  async close(): Promise<void> {
+    for (const call of [...this.#interactive.clear(), ...this.#background.clear()]) call.fail(closing());
+    await this.#running;
+  }
+
+  #pump(): void {
+    if (this.#running !== undefined) return;
+    for (const line of this.#order()) {
+      const batch = line.take();
+      if (batch.length === 0) continue;
+      this.#running = this.#run(line, batch);
+      return;
+    }
+  }
+
+  #order(): readonly WriteLine[] {
+    const impatient = this.#background.waiting > 0 && this.#clock.monotonic() - this.#backgroundSince >= BACKGROUND_PATIENCE_MS;
+    return impatient ? [this.#background, this.#interactive] : [this.#interactive, this.#background];
+  }
+
+  async #run(line: WriteLine, batch: readonly PendingCall[]): Promise<void> {
+    const started = this.#clock.monotonic();
+    for (const [slot, call] of batch.entries()) call.runs(() => this.#thread.stop(slot));
+    try {
+      await this.#execute(line, batch);
+    } catch (error) {
+      const busyUs = ((this.#clock.monotonic() - started) * 1000) / batch.length;
+      for (const call of batch) {
+        line.finish(call, busyUs);
+        call.fail(toPolymniaError(error));
+      }
+    }
+    if (line === this.#background) this.#backgroundSince = this.#clock.monotonic();
+    this.#running = undefined;
+    this.#pump();
+  }
+
+  async #execute(line: WriteLine, batch: readonly PendingCall[]): Promise<void> {
+    const { space = '', create = false } = batch[0]?.request ?? {};
+    const messages = batch.map((call) => call.message());
+    const done = await this.#thread.run(space, create, messages);
+    this.#hooks.onDone(done, batch);
+    for (const [slot, call] of batch.entries()) {
+      const outcome = done.outcomes[slot];
+      if (outcome === undefined) throw new Error('a storage thread gave no answer');
+      this.#estimates.learn(space, call.request.method, outcome.ownUs);
+      line.finish(call, outcome.busyUs);
+      call.end(outcome);
+    }
+  }
+}

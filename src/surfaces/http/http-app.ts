@@ -1,0 +1,189 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hono } from 'hono';
+import type { Gate } from '../../domains/admission/index.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
+import type { Ids } from '../../kernel/ids.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { BoundOperation } from '../../kernel/operation.ts';
+import { docsEndpoints } from './docs-page.ts';
+import { createGuards, SECURITY_HEADERS } from './guards.ts';
+import { createOpenApi } from './openapi.ts';
+import { authenticate, createOperationRoutes } from './operation-routes.ts';
+import { problemReply, translate, unknownRoute } from './problem.ts';
+import { type Endpoint, type Exchange, type HttpContext, type HttpEnv, incomingOf, type Reply, textReply } from './reply.ts';
+import { declaredLength, readBytes } from './request-body.ts';
+import type { Spool } from './upload.ts';
+
+/** Options of the surface, from the option table. Times in milliseconds, sizes in bytes. */
+export interface HttpSettings {
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly maxImportBytes: number;
+  /** A body must arrive within this time; an import may take longer, but never pause for so long. Default 60,000. */
+  readonly bodyTimeoutMs?: number;
+  /** A reader that takes nothing of its stream for so long is cut off. Default 30,000. */
+  readonly stallMs?: number;
+}
+
+export interface HttpDeps {
+  readonly operations: readonly BoundOperation[];
+  readonly gate: Gate;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: HttpSettings;
+  readonly version: string;
+  isReady(): boolean;
+  /** New calls are refused and connections closed after their answer. */
+  isDraining(): boolean;
+  /** Prometheus text, for administrators or the bearer of `token` (empty = administrators only). */
+  readonly metrics?: { text(): Promise<string>; readonly contentType: string; readonly token?: string };
+  /** Absent: operations that take uploads refuse raw bodies. */
+  readonly spool?: Spool;
+  /** Answers `/mcp`; authenticates by itself. Host, Origin, draining and body limits are checked before. */
+  readonly mcp?: (request: Request, info: { readonly requestId: string }) => Promise<Response>;
+}
+
+const DEFAULT_BODY_TIMEOUT_MS = 60_000;
+const DEFAULT_STALL_MS = 30_000;
+const DRAIN_RETRY_MS = 2000;
+
+/**
+ * The HTTP surface: REST operations, documentation, health, metrics and `/mcp`. In this order: request id, Host, Origin,
+ * draining, credential, body limit, gate. Every failure is a problem document; every answer carries `X-Request-Id` and
+ * the security headers.
+ */
+export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  const pipeline = createPipeline(deps);
+  const routes = createOperationRoutes(deps.operations, routeDeps(deps));
+  for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
+
+  const openApi = createOpenApi(deps.operations, deps.version);
+  app.get('/openapi.json', pipeline(async () => textReply('application/json', openApi())));
+  for (const [path, answer] of docsEndpoints) app.get(path, pipeline(answer));
+  if (deps.metrics !== undefined) app.get('/metrics', pipeline(metricsEndpoint(deps.gate, deps.metrics)));
+  if (deps.mcp !== undefined) app.all('/mcp', pipeline(mcpEndpoint(deps, deps.mcp)));
+
+  app.get('/healthz', () => yesOrNo(true));
+  app.get('/readyz', () => yesOrNo(deps.isReady() && !deps.isDraining()));
+  app.options('*', pipeline(preflightEndpoint(deps)));
+  app.notFound(pipeline(notFoundEndpoint(app)));
+  return app;
+}
+
+function routeDeps(deps: HttpDeps): Parameters<typeof createOperationRoutes>[1] {
+  const { gate, clock, logger, settings, spool } = deps;
+  return {
+    gate,
+    clock,
+    logger,
+    maxBodyBytes: settings.maxBodyBytes,
+    maxImportBytes: settings.maxImportBytes,
+    bodyTimeoutMs: settings.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
+    stallMs: settings.stallMs ?? DEFAULT_STALL_MS,
+    isDraining: () => deps.isDraining(),
+    ...(spool === undefined ? {} : { spool }),
+  };
+}
+
+/** What stands around every endpoint but the health checks, which say yes or no to whoever asks. */
+function createPipeline(deps: HttpDeps): (answer: Endpoint) => (context: HttpContext) => Promise<Response> {
+  const guards = createGuards(deps.settings);
+  return (answer) => async (context) => {
+    const request = context.req.raw;
+    const requestId = deps.ids.handle('req');
+    let cors = {};
+    let reply: Reply | Response;
+    try {
+      cors = guards.check(request.headers);
+      if (deps.isDraining()) throw new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: DRAIN_RETRY_MS });
+      reply = await answer({ context, request, requestId });
+    } catch (error) {
+      reply = problemReply(translate(error, requestId, deps.logger), requestId);
+    }
+    const common = { ...SECURITY_HEADERS, 'x-request-id': requestId, ...cors, ...(deps.isDraining() ? { connection: 'close' } : {}) };
+    if (reply instanceof Response) return withHeaders(reply, common);
+    return new Response(reply.body, { status: reply.status, headers: { ...common, ...reply.headers } });
+  };
+}
+
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+  if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
+  return response;
+}
+
+function yesOrNo(isYes: boolean): Response {
+  const headers = { ...SECURITY_HEADERS, 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
+  return new Response(isYes ? 'yes\n' : 'no\n', { status: isYes ? 200 : 503, headers });
+}
+
+function preflightEndpoint(deps: HttpDeps): Endpoint {
+  const { preflight } = createGuards(deps.settings);
+  return async ({ request }) => {
+    if (request.headers.has('origin') && request.headers.has('access-control-request-method')) {
+      return { status: 204, headers: preflight, body: null };
+    }
+    throw unknownRoute('OPTIONS', []).error;
+  };
+}
+
+const METHODS = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'];
+
+/** Says which methods an address has, when it is only the method that is wrong. */
+function notFoundEndpoint(app: Hono<HttpEnv>): Endpoint {
+  return async ({ context, request, requestId }) => {
+    const allow = METHODS.filter((method) => app.router.match(method, context.req.path)[0].length > 0);
+    const { error, headers } = unknownRoute(request.method, allow);
+    return problemReply(error, requestId, headers);
+  };
+}
+
+function metricsEndpoint(gate: Gate, metrics: NonNullable<HttpDeps['metrics']>): Endpoint {
+  const isToken = secretMatcher(metrics.token ?? '');
+  return async ({ request }) => {
+    if (!isToken(request.headers.get('authorization') ?? '')) {
+      const { credential } = await authenticate(gate, request.headers);
+      if (!credential.scopes.includes('admin')) throw new PolymniaError('forbidden', 'Metrics need a credential with scope "admin", or the scrape token.');
+    }
+    return textReply(metrics.contentType, await metrics.text(), { 'cache-control': 'no-store' });
+  };
+}
+
+/** Compares hashes, so that neither content nor length of the secret shows in the time it takes. */
+function secretMatcher(token: string): (authorization: string) => boolean {
+  if (token === '') return () => false;
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const expected = digest(`Bearer ${token}`);
+  return (authorization) => timingSafeEqual(digest(authorization), expected);
+}
+
+function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>): Endpoint {
+  const { clock, settings } = deps;
+  const limits = { clock, maxBytes: settings.maxBodyBytes, timeoutMs: settings.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS, option: 'MAX_BODY_BYTES' };
+  return async (exchange) => {
+    const { context, request, requestId } = exchange;
+    const length = request.method === 'POST' ? declaredLength(exchange, limits.maxBytes, limits.option) : 0;
+    const bounded = length === 'unknown' ? await rebuilt(exchange, limits) : request;
+    // The protocol library reads the body itself, without a limit of time.
+    const cancel = clock.after(limits.timeoutMs, () => {
+      const incoming = incomingOf(context);
+      if (incoming?.complete === false) incoming.destroy();
+    });
+    try {
+      return await mcp(bounded, { requestId });
+    } finally {
+      cancel();
+    }
+  };
+}
+
+/** The same request with its chunked body read within the limits. */
+async function rebuilt(exchange: Exchange, limits: Parameters<typeof readBytes>[2]): Promise<Request> {
+  const body = await readBytes(exchange, 'unknown', limits);
+  const { url, method, headers, signal } = exchange.request;
+  return new Request(url, { method, headers: new Headers(headers), body, signal });
+}

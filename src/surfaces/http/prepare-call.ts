@@ -1,0 +1,147 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import type { BoundOperation, Principal, Upload } from '../../kernel/operation.ts';
+import { createInputAssembler, type InputAssembler } from './operation-input.ts';
+import type { Exchange } from './reply.ts';
+import { declaredLength, parseJsonObject, readBytes } from './request-body.ts';
+import { type Spool, spoolBody } from './upload.ts';
+import { UserBudget } from './user-budget.ts';
+
+/** What reading requests needs. Times in milliseconds, sizes in bytes. */
+export interface PrepareDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+  readonly maxImportBytes: number;
+  readonly bodyTimeoutMs: number;
+  readonly spool?: Spool;
+  isDraining(): boolean;
+}
+
+/** What all routes together may hold before the gate. */
+export interface RequestBudgets {
+  readonly bodies: UserBudget;
+  readonly uploads: UserBudget;
+}
+
+/** Bodies in memory: a user's share as a multiple of the largest body, and all users' together. */
+const BODIES_PER_USER = 4;
+const BODIES_TOTAL = 32;
+/** Bodies up to this size are not counted: the gate's limits bound how many of them wait. */
+const SMALL_BODY_BYTES = 16 * 1024;
+const UPLOADS_PER_USER = 2;
+const UPLOADS_TOTAL = 8;
+
+/** The budgets of one server. */
+export function createRequestBudgets(maxBodyBytes: number): RequestBudgets {
+  return {
+    bodies: new UserBudget({ perUser: maxBodyBytes * BODIES_PER_USER, total: maxBodyBytes * BODIES_TOTAL, what: 'large bodies' }),
+    uploads: new UserBudget({ perUser: UPLOADS_PER_USER, total: UPLOADS_TOTAL, what: 'imports' }),
+  };
+}
+
+/** One call, ready for the gate. */
+export interface PreparedCall {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly upload?: Upload;
+  /** Gives back what the request holds; called once, when the call is over. Never fails. */
+  release(isOk: boolean): void | Promise<void>;
+}
+
+/** Reads one request of an authenticated caller. */
+export type Prepare = (exchange: Exchange, principal: Principal) => Promise<PreparedCall>;
+
+/** How requests of one operation become input: path, query and JSON body, or a spooled raw body. `path` in OpenAPI's form. */
+export function createPrepare(operation: BoundOperation, path: string, shared: Shared): Prepare {
+  const assembler = createInputAssembler(operation);
+  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+  const takesBody = operation.http.method !== 'GET';
+  const { upload } = operation;
+  return (exchange, principal) => {
+    const assemble = (body?: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+      assembler.assemble(pathValues(exchange, parameters), searchOf(exchange.request.url), body);
+    if (upload !== undefined && isMediaType(exchange.request.headers, upload.mediaType)) return prepareUpload(exchange, principal, assemble, shared);
+    return takesBody ? prepareJson(exchange, principal, assemble, shared) : Promise.resolve({ input: assemble(), release: releaseNothing });
+  };
+}
+
+interface Shared {
+  readonly deps: PrepareDeps;
+  readonly budgets: RequestBudgets;
+}
+
+type Assemble = (body?: Parameters<InputAssembler['assemble']>[2]) => PreparedCall['input'];
+
+const NO_PARAMETERS: Readonly<Record<string, string>> = {};
+const releaseNothing = (): void => {};
+
+function pathValues(exchange: Exchange, parameters: readonly string[]): Readonly<Record<string, string>> {
+  if (parameters.length === 0) return NO_PARAMETERS;
+  return Object.fromEntries(parameters.map((name) => [name, exchange.context.req.param(name) ?? '']));
+}
+
+function searchOf(url: string): string {
+  const at = url.indexOf('?');
+  if (at === -1) return '';
+  const end = url.indexOf('#', at);
+  return url.slice(at + 1, end === -1 ? undefined : end);
+}
+
+async function prepareJson(exchange: Exchange, principal: Principal, assemble: Assemble, shared: Shared): Promise<PreparedCall> {
+  const { maxBodyBytes, bodyTimeoutMs, clock } = shared.deps;
+  const length = declaredLength(exchange, maxBodyBytes, 'MAX_BODY_BYTES');
+  if (length === 0) return { input: assemble(), release: releaseNothing };
+  refuseOtherTypes(exchange.request.headers);
+  const size = length === 'unknown' ? maxBodyBytes : length;
+  const held = shared.budgets.bodies.take(principal.caller.userId, size > SMALL_BODY_BYTES ? size : 0);
+  try {
+    const bytes = await readBytes(exchange, length, { clock, maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, option: 'MAX_BODY_BYTES' });
+    const input = assemble(bytes.byteLength === 0 ? undefined : parseJsonObject(bytes));
+    return { input, release: () => held[Symbol.dispose]() };
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function refuseOtherTypes(headers: Headers): void {
+  refuseEncoding(headers);
+  if (isMediaType(headers, 'application/json')) return;
+  throw new PolymniaError('invalid_input', 'The body must be JSON, sent with "Content-Type: application/json".');
+}
+
+/** A few compressed bytes can grow without bound; nothing here unpacks them. */
+function refuseEncoding(headers: Headers): void {
+  const encoding = headers.get('content-encoding');
+  if (encoding === null || encoding === 'identity') return;
+  throw new PolymniaError('invalid_input', 'Compressed bodies are not taken; send the body without Content-Encoding.');
+}
+
+function isMediaType(headers: Headers, mediaType: string): boolean {
+  const given = headers.get('content-type');
+  if (given === null || given === mediaType) return given !== null;
+  return given.split(';', 1)[0]?.trim().toLowerCase() === mediaType;
+}
+
+async function prepareUpload(exchange: Exchange, principal: Principal, assemble: Assemble, shared: Shared): Promise<PreparedCall> {
+  const { deps, budgets } = shared;
+  const { spool, clock, maxImportBytes, bodyTimeoutMs } = deps;
+  if (spool === undefined) throw new PolymniaError('invalid_input', 'This server takes no raw bodies; send JSON.');
+  refuseEncoding(exchange.request.headers);
+  const input = assemble();
+  using _slot = budgets.uploads.take(principal.caller.userId, 1);
+  const upload = await spoolBody(exchange, spool, { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs });
+  return { input, upload, release: (isOk) => removeSpooled(isOk, spool, upload, exchange.requestId, deps) };
+}
+
+/** A call that a stop cut short goes on after the restart, from its spooled body; every other body goes with its call. */
+async function removeSpooled(isOk: boolean, spool: Spool, upload: Upload, requestId: string, deps: PrepareDeps): Promise<void> {
+  if (!isOk && deps.isDraining()) return;
+  try {
+    await spool.remove(upload.spoolId);
+  } catch (error) {
+    // The call's outcome stands; what is left over goes with the spool's own clean-up.
+    deps.logger.warn('a spooled body could not be removed', { requestId }, error);
+  }
+}

@@ -1,0 +1,3 @@
+export { createMcpEndpoint, type McpEndpoint, type McpEndpointDeps } from './mcp-endpoint.ts';
+export type { McpExchange } from './mcp-exchange.ts';
+export { runStdioBridge, type StdioBridgeOptions } from './stdio-client.ts';
