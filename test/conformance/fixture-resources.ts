@@ -23,7 +23,9 @@ export function mountFixtureResources(server: Server): void {
     })),
   }));
   server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: [{ uriTemplate: 'test://template/{id}/data', name: 'template', description: 'Conformance fixture.', mimeType: 'application/json' }],
+    resourceTemplates: [
+      { uriTemplate: 'test://template/{id}/data', name: 'template', description: 'Conformance fixture.', mimeType: 'application/json' },
+    ],
   }));
   server.setRequestHandler('resources/read', ({ params }) => ({ contents: [read(params.uri)] }));
   server.setRequestHandler('resources/subscribe', () => ({}));

@@ -208,7 +208,11 @@ function asOperation(name: string, run: () => FixtureResult | Promise<FixtureRes
  */
 export function mountFixtures(exchange: McpExchange): void {
   const { server } = exchange;
-  const listed = Object.keys(FIXTURES).map((name) => ({ name, description: `Conformance fixture ${name}.`, inputSchema: { type: 'object' as const } }));
+  const listed = Object.keys(FIXTURES).map((name) => ({
+    name,
+    description: `Conformance fixture ${name}.`,
+    inputSchema: { type: 'object' as const },
+  }));
   server.registerCapabilities({ logging: {} });
   server.setRequestHandler('tools/list', () => ({ tools: [...exchange.tools, ...listed] }));
   server.setRequestHandler('tools/call', (request, ctx) => callFixture(exchange, request, ctx));
@@ -220,7 +224,11 @@ async function callFixture(exchange: McpExchange, request: CallToolRequest, ctx:
   const { name, arguments: args } = request.params;
   const run = Object.hasOwn(FIXTURES, name) ? FIXTURES[name] : undefined;
   if (run === undefined) return exchange.callTool(request, ctx);
-  const outcome = await exchange.admit(asOperation(name, () => run(ctx, exchange.server.getClientCapabilities())), args ?? {}, ctx);
+  const outcome = await exchange.admit(
+    asOperation(name, () => run(ctx, exchange.server.getClientCapabilities())),
+    args ?? {},
+    ctx,
+  );
   if (!outcome.ok) throw outcome.error;
   if (!isSettled(outcome.output)) throw new TypeError(`The gate changed the output of fixture ${name}.`);
   if ('thrown' in outcome.output) throw outcome.output.thrown;

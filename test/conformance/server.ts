@@ -1,5 +1,10 @@
 import { type ServerType, serve } from '@hono/node-server';
-import { hostHeaderValidationResponse, localhostAllowedHostnames, localhostAllowedOrigins, originValidationResponse } from '@modelcontextprotocol/server';
+import {
+  hostHeaderValidationResponse,
+  localhostAllowedHostnames,
+  localhostAllowedOrigins,
+  originValidationResponse,
+} from '@modelcontextprotocol/server';
 import type { Gate } from '../../src/domains/admission/index.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
 import type { BoundOperation } from '../../src/kernel/operation.ts';

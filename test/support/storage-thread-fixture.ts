@@ -57,6 +57,7 @@ const writes: MethodRegistry = {
     cell.get(ENDLESS);
   },
   remove: (cell: Cell) => cell.run('DELETE FROM items'),
+  hold: (_cell: Cell, { ms }: { ms: number }) => spin(ms),
   nothing: () => undefined,
   exit: () => process.exit(3),
 };

@@ -4,10 +4,10 @@ import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
 import type { Permit } from '../../kernel/fair-gate.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import type { BoundOperation, Caller, OperationContext, Principal, SpaceAccess } from '../../kernel/operation.ts';
+import { type BoundOperation, type Caller, LANES, type OperationContext, type Principal, type SpaceAccess } from '../../kernel/operation.ts';
 import { Lanes, type LaneState, type LaneTable } from './lanes.ts';
 import { LiveCalls } from './live-calls.ts';
-import type { CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
+import type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 import { parseInput } from './parse-input.ts';
 import type { Authority, CallObserver, StorageAccounts } from './ports.ts';
 import { RateBook } from './rate-book.ts';
@@ -118,9 +118,14 @@ export class AdmissionGate implements Gate, Disposable {
   }
 
   /** The caller's limits and what is left of them. */
-  async standing(caller: Caller): Promise<{ readonly rates: readonly RateStanding[]; readonly inFlight: number; readonly storageBytes: number }> {
-    const rates = (['memory', 'bulk', 'admin'] as const).map((lane) => this.#rates.standing(caller, lane));
-    return { rates, inFlight: this.#slots.running(caller.userId), storageBytes: await this.quota.used(caller.userId) };
+  async standing(caller: Caller): Promise<CallerStanding> {
+    const usedBytes = await this.quota.used(caller.userId);
+    return {
+      rates: LANES.map((lane) => this.#rates.standing(caller, lane)),
+      storage: { usedBytes, limitBytes: caller.limits.storageBytes ?? this.#deps.maxStorageBytes },
+      running: this.#slots.running(caller.userId),
+      waiting: this.#slots.waiting(caller.userId),
+    };
   }
 
   /** Lanes and lines as they stand, at most `maxUsers` users each. */
@@ -193,6 +198,7 @@ export class AdmissionGate implements Gate, Disposable {
     const groupWeight = group === userId ? weight : this.#deps.serviceShare;
     const cost = this.#estimates.get(operation.name) ?? FIRST_ESTIMATE;
     const request = { user: userId, group, weight, groupWeight, cost, signal: deadline.signal, deadlineAt: deadline.at };
+    using _line = this.#slots.line(userId);
     let permit = await gate.enter(request);
     if (!this.#slots.tryTake(userId)) {
       permit.release(0);

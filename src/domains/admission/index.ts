@@ -1,6 +1,6 @@
 export { AdmissionGate, type AdmissionDeps } from './admission-gate.ts';
 export type { LaneLimits, LaneState, LaneTable } from './lanes.ts';
-export type { CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
+export type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 export type { Authority, AuthorityChange, CallObserver, CallRecord, StorageAccounts } from './ports.ts';
 export type { UserUsage } from './usage-book.ts';
 export type { Insight } from './insight.ts';

@@ -22,6 +22,15 @@ export interface RateStanding {
   readonly resetMs: number;
 }
 
+/** What is left of all limits of a caller. */
+export interface CallerStanding {
+  readonly rates: readonly RateStanding[];
+  readonly storage: { readonly usedBytes: number; readonly limitBytes: number };
+  /** Calls in flight, and waiting for their turn. */
+  readonly running: number;
+  readonly waiting: number;
+}
+
 /** What became of a call. Errors are values here: a refusal, too, carries the caller's standing. */
 export type CallOutcome =
   | { readonly ok: true; readonly output: unknown; readonly rate?: RateStanding }

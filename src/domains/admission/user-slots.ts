@@ -15,6 +15,7 @@ export class UserSlots {
   readonly #cap: number;
   readonly #maxWaiting: number;
   readonly #slotsByUser = new Map<string, Slots>();
+  readonly #linesByUser = new Map<string, number>();
 
   constructor(cap: number, maxWaiting: number) {
     this.#cap = cap;
@@ -23,6 +24,23 @@ export class UserSlots {
 
   running(user: string): number {
     return this.#slotsByUser.get(user)?.running ?? 0;
+  }
+
+  /** Calls of the user that wait for their turn, in whatever line. */
+  waiting(user: string): number {
+    return this.#linesByUser.get(user) ?? 0;
+  }
+
+  /** Counts a call as waiting until the returned value is disposed. */
+  line(user: string): Disposable {
+    this.#linesByUser.set(user, this.waiting(user) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = this.waiting(user) - 1;
+        if (left > 0) this.#linesByUser.set(user, left);
+        else this.#linesByUser.delete(user);
+      },
+    };
   }
 
   /** Takes a slot if one is free; `release` gives it back. */

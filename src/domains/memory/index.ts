@@ -1,2 +1,14 @@
+export { MEMORY_LIMITS } from './model.ts';
+export type { MemoryServiceDeps, MemoryServiceLimits } from './deps.ts';
+export { MemoryService } from './service.ts';
 export { bindMemoryOperations, memoryOperations } from './operations/index.ts';
-export { fromBasicRows, type ServiceRow } from './import-formats/memory-service.ts';
+export { Sweeper, type SweeperDeps } from './sweeper.ts';
+export { WorkMarks } from './work-marks.ts';
+export { TOKENISER_VERSION } from './tokenise.ts';
+export type { Embedder, ImportSpool, SpaceAuthority, SpaceWork, SpaceWorkEntry, SpaceWorkKind, SpoolLine, SpoolPosition } from './ports.ts';
+export type { ImportLine } from './line-format.ts';
+export type { ConvertedImport } from './import-formats/foreign.ts';
+export { fromMarkdownFile, type MarkdownFile } from './import-formats/markdown.ts';
+export { fromMem0Export } from './import-formats/mem0.ts';
+export { fromMemoryServiceExport, fromMemoryServiceRow } from './import-formats/memory-service.ts';
+export { fromReferenceMemory } from './import-formats/reference-memory.ts';

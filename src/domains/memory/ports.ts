@@ -6,7 +6,7 @@ export interface Embedder {
   /** Name of the model; vectors of different models are never compared. */
   readonly model: string;
   /** Length of a vector, once known. */
-  readonly dimensions?: number;
+  readonly dimensions?: number | undefined;
   /** One vector per text, in the same order, all of one length. `details.status` of an error is the upstream's HTTP status, if it answered. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<readonly Float32Array[]>;
 }
@@ -58,6 +58,8 @@ export interface ImportSpool {
   lines(spoolId: string, from: SpoolPosition, maxLineBytes: number, signal: AbortSignal): AsyncIterable<SpoolLine>;
   /** Size in bytes; undefined when the file is gone. */
   size(spoolId: string): Promise<number | undefined>;
+  /** Removes the files that are not in `keep`; only while no upload is under way. Number removed. */
+  sweepOrphans(keep: ReadonlySet<string>): Promise<number>;
   /** Removes the file; no error when it is gone already. */
   remove(spoolId: string): Promise<void>;
 }

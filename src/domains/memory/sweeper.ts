@@ -117,8 +117,10 @@ export class Sweeper implements AsyncDisposable {
         if (signal.aborted) return;
         this.#deps.logger.warn('background work could not be looked up', { code: toPolymniaError(error).code }, error);
       }
-      await this.#pause(BUSY_PAUSE_MS, signal, false);
-      if (!more) await this.#pause(this.#deps.intervalMs - BUSY_PAUSE_MS, signal, true);
+      const { intervalMs } = this.#deps;
+      const busyMs = Math.min(BUSY_PAUSE_MS, intervalMs);
+      await this.#pause(busyMs, signal, false);
+      if (!more) await this.#pause(intervalMs - busyMs, signal, true);
     }
   }
 

@@ -1,31 +1,49 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixtureFiles, recordingLogger, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
-import type { SpaceFiles } from './space-files.ts';
-
-const A = spaceKey(0xab00000000000000 + 2);
-const B = spaceKey(3);
+import type { SpaceFiles, SpaceFilesOptions } from './space-files.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let files: SpaceFiles;
+let spaces = 0;
+/** Two spaces of the test's own, in different writers. */
+let A: string;
+let B: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
   folder = await temporaryFolder();
   files = fixtureFiles(folder.path);
 });
 
-afterEach(async () => {
+beforeEach(() => {
+  A = `ab${spaceKey(++spaces).slice(2)}`;
+  B = `cd${spaceKey(++spaces).slice(2)}`;
+});
+
+afterAll(async () => {
   await files[Symbol.asyncDispose]();
   await folder[Symbol.asyncDispose]();
 });
+
+/** Closes everything and begins again on the same folder. */
+async function reopen(options: Partial<SpaceFilesOptions> = {}): Promise<void> {
+  await files[Symbol.asyncDispose]();
+  files = fixtureFiles(folder.path, options);
+}
 
 const put = (space: string, key: string, value = 'v', extra = {}): Promise<string> =>
   files.write('put', storeCall(space, 'usr_a', extra), { key, value });
 const get = (space: string, key: string): Promise<string | undefined> => files.read<string | undefined>('get', storeCall(space), { key }, undefined);
 const count = (space: string): Promise<number> => files.read('count', storeCall(space), undefined, 0);
+
+async function openHandles(under: string): Promise<number> {
+  const handles = await readdir('/proc/self/fd');
+  const targets = await Promise.all(handles.map((handle) => readlink(`/proc/self/fd/${handle}`).catch(() => '')));
+  return targets.filter((target) => target.startsWith(under) && target.endsWith('.db')).length;
+}
 const lifecycle = { holder: 'test', signal: new AbortController().signal };
 
 describe('reading and writing', () => {
@@ -46,7 +64,9 @@ describe('reading and writing', () => {
   it('keeps spaces apart and lists those that have a file', async () => {
     await Promise.all([put(A, 'k', 'of a'), put(B, 'k', 'of b')]);
     expect([await get(A, 'k'), await get(B, 'k')]).toEqual(['of a', 'of b']);
-    expect((await Array.fromAsync(files.list())).toSorted()).toEqual([A, B].toSorted());
+    const listed = await Array.fromAsync(files.list());
+    expect(listed).toEqual(expect.arrayContaining([A, B]));
+    expect(new Set(listed).size).toBe(listed.length);
   });
 
   it('makes files that only their owner can read, in folders by the first digits', async () => {
@@ -86,6 +106,7 @@ describe('writes that wait together', () => {
 
   it('fail alone', async () => {
     await put(A, 'first');
+    const { commits } = files.stats();
     const calls = Array.from({ length: 30 }, (_, n) => {
       const method = ['put', 'putThenFail', 'putThenBreak'][n % 3] ?? '';
       return files.write(method, storeCall(A), { key: `k${n}`, value: 'v' });
@@ -94,7 +115,7 @@ describe('writes that wait together', () => {
     const codes = ends.map((end) => (end.status === 'fulfilled' ? 'ok' : (end.reason as PolymniaError).code));
     expect(codes).toEqual(Array.from({ length: 30 }, (_, n) => ['ok', 'conflict', 'internal'][n % 3]));
     expect(await count(A)).toBe(11);
-    expect(files.stats().commits).toBeLessThan(20);
+    expect(files.stats().commits - commits).toBeLessThan(10);
   });
 
   it('keep details of a failure, and never show content of an unexpected one', async () => {
@@ -145,7 +166,7 @@ describe('the life of a file', () => {
     await put(A, 'k');
     await Promise.all([get(A, 'k'), get(A, 'k')]);
     expect(await files.drop(A, lifecycle)).toBe(true);
-    expect(await readdir(join(folder.path, 'spaces', A.slice(0, 2)))).toEqual([]);
+    expect((await readdir(join(folder.path, 'spaces', 'ab'))).filter((name) => name.startsWith(A))).toEqual([]);
     expect(await get(A, 'k')).toBe(undefined);
     expect(await files.drop(A, lifecycle)).toBe(false);
     await put(A, 'k', 'new');
@@ -162,29 +183,28 @@ describe('the life of a file', () => {
     expect(await later).toBe(undefined);
   });
 
-  it('ends with all files closed and no log left', async () => {
+  it('ends with all files closed and nothing left in a log', async () => {
     await Promise.all([put(A, 'k'), put(B, 'k')]);
     await Promise.all([get(A, 'k'), get(B, 'k')]);
     await files[Symbol.asyncDispose]();
-    expect(await readdir(join(folder.path, 'spaces', A.slice(0, 2)))).toEqual([`${A}.db`]);
+    const left = await readdir(join(folder.path, 'spaces', 'ab'));
+    expect(left.filter((name) => name.startsWith(A))).toEqual([`${A}.db`]);
+    for (const name of left.filter((other) => other.endsWith('-wal'))) expect((await stat(join(folder.path, 'spaces', 'ab', name))).size).toBe(0);
     await expect(put(A, 'k')).rejects.toMatchObject({ code: 'overloaded' });
+    await reopen();
+    expect(await count(A)).toBe(1);
   });
 
   it('never has more files open than asked', async () => {
-    await files[Symbol.asyncDispose]();
-    files = fixtureFiles(folder.path, { openFiles: 4 });
-    const spaces = Array.from({ length: 30 }, (_, n) => spaceKey(n));
-    await Promise.all(spaces.map((space) => put(space, 'k')));
-    await Promise.all(spaces.map((space) => get(space, 'k')));
-    const links = await readdir('/proc/self/fd').catch(() => []);
-    const { readlink } = await import('node:fs/promises');
-    const targets = await Promise.all(links.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
-    const open = targets.filter((target) => target.startsWith(folder.path) && target.endsWith('.db'));
-    expect(open.length).toBeLessThanOrEqual(4 * 4);
-    const stats = files.stats();
-    expect(stats.readers.openFiles).toBeLessThanOrEqual(8);
-    expect(stats.writers.openFiles).toBeLessThanOrEqual(8);
-    if (process.platform === 'linux') expect(open.length).toBe(stats.readers.openFiles + stats.writers.openFiles);
+    await reopen({ openFiles: 4 });
+    const many = Array.from({ length: 30 }, (_, n) => spaceKey(n));
+    await Promise.all(many.map((space) => put(space, 'k')));
+    await Promise.all(many.map((space) => get(space, 'k')));
+    const { readers, writers } = files.stats();
+    expect(readers.openFiles).toBeLessThanOrEqual(8);
+    expect(writers.openFiles).toBeLessThanOrEqual(8);
+    // SQLite keeps the handle of a closed connection while another of this process has locks on the same file.
+    if (process.platform === 'linux') expect(await openHandles(folder.path)).toBeLessThanOrEqual(8 * 3);
   });
 
   it('keeps the log short', async () => {
@@ -204,7 +224,7 @@ describe('files that are not right', () => {
   }
   async function refusal(space: string): Promise<readonly string[]> {
     const logger = recordingLogger();
-    files = fixtureFiles(folder.path, { logger });
+    await reopen({ logger });
     await expect(put(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
     await expect(get(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
     return logger.errors;
@@ -225,14 +245,13 @@ describe('files that are not right', () => {
     expect((await refusal(A))[0]).toContain('not made by Polymnia');
     await files[Symbol.asyncDispose]();
     await mkdir(join(folder.path, 'spaces', B.slice(0, 2)), { recursive: true });
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(path(B), 'x'.repeat(8192));
     expect((await refusal(B))[0]).toContain('no database');
   });
 
   it('of a later version of the same major: served', async () => {
     await change(A, 'PRAGMA user_version = 2099; CREATE TABLE later (x)');
-    files = fixtureFiles(folder.path);
+    await reopen();
     expect(await get(A, 'k')).toBe('v');
     await put(A, 'k', 'w');
     expect(await get(A, 'k')).toBe('w');
@@ -240,7 +259,7 @@ describe('files that are not right', () => {
 
   it('of an earlier version: brought up to date by the first call, be it a read', async () => {
     await change(A, 'PRAGMA user_version = 2001; DROP TABLE items');
-    files = fixtureFiles(folder.path);
+    await reopen();
     expect(await count(A)).toBe(0);
     await files[Symbol.asyncDispose]();
     using db = new DatabaseSync(path(A));
@@ -253,12 +272,11 @@ describe('files that are not right', () => {
     expect(await files.integrity(A, signal)).toEqual([]);
     expect(await files.integrity(B, signal)).toEqual([]);
     await files[Symbol.asyncDispose]();
-    const { open } = await import('node:fs/promises');
     {
       await using handle = await open(path(A), 'r+');
       await handle.write(Buffer.alloc(4096 * 6, 0xff), 0, 4096 * 6, 4096 * 8);
     }
-    files = fixtureFiles(folder.path);
+    await reopen();
     expect((await files.integrity(A, signal)).length).toBeGreaterThan(0);
   });
 });

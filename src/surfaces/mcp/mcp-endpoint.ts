@@ -1,4 +1,11 @@
-import { type AuthInfo, createMcpHandler, isJsonContentType, type McpRequestContext, ProtocolErrorCode, readRequestBody } from '@modelcontextprotocol/server';
+import {
+  type AuthInfo,
+  createMcpHandler,
+  isJsonContentType,
+  type McpRequestContext,
+  ProtocolErrorCode,
+  readRequestBody,
+} from '@modelcontextprotocol/server';
 import type { Gate, PresentedCredential } from '../../domains/admission/index.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { toPolymniaError, toProblem } from '../../kernel/errors.ts';

@@ -1,4 +1,12 @@
-import { type CallToolRequest, type CallToolResult, ProtocolError, ProtocolErrorCode, Server, type ServerContext, type Tool } from '@modelcontextprotocol/server';
+import {
+  type CallToolRequest,
+  type CallToolResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type ServerContext,
+  type Tool,
+} from '@modelcontextprotocol/server';
 import type { CallOutcome, Gate } from '../../domains/admission/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { toPolymniaError } from '../../kernel/errors.ts';

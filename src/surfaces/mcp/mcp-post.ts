@@ -23,7 +23,13 @@ export interface PostTarget {
  *
  * @param negotiated protocol version a 2025 client agreed on in `initialize`; requests of 2026 carry their own.
  */
-export async function* postMessage(target: PostTarget, message: RpcMessage, text: string, negotiated: string | undefined, signal: AbortSignal): AsyncGenerator<string> {
+export async function* postMessage(
+  target: PostTarget,
+  message: RpcMessage,
+  text: string,
+  negotiated: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   const response = await target.fetch(target.url, {
     method: 'POST',
     headers: requestHeaders(target.key, message, negotiated),
@@ -39,7 +45,9 @@ export async function* postMessage(target: PostTarget, message: RpcMessage, text
     if (isAnswer && message.id === undefined) continue;
     if (isAnswer) answered = true;
     // Refusals made before the id was read carry none; here it is known.
-    yield isAnswer && answer.id === undefined && isRecord(answer.error) ? JSON.stringify({ jsonrpc: '2.0', id: message.id, error: answer.error }) : oneLine(line);
+    yield isAnswer && answer.id === undefined && isRecord(answer.error)
+      ? JSON.stringify({ jsonrpc: '2.0', id: message.id, error: answer.error })
+      : oneLine(line);
   }
   if (!answered && message.id !== undefined) yield unanswered(message.id, response);
 }

@@ -9,17 +9,20 @@ export interface Where {
   readonly values: readonly SQLInputValue[];
 }
 
+/** How to apply tags: `seek` when rows are met in another order and few are wanted, `collect` when all that match are. */
+type TagUse = 'seek' | 'collect';
+
 /** Up to this many rows with a tag, the tag leads to the rows; above, each looked-at row is asked for its tags. */
 const FEW_TAGGED = 1_000;
 
 type Condition = readonly [sql: string, ...values: SQLInputValue[]];
 
 /** A filter as SQL. It probes how common the tags are, so it is made for one call and not kept. */
-export function filterSql(cell: Cell, filter: MemoryFilter, now: number): Where {
+export function filterSql(cell: Cell, filter: MemoryFilter, now: number, use: TagUse = 'seek'): Where {
   const conditions: Condition[] = [
     ['(m.expires_at is null or m.expires_at > ?)', now],
     ...plainConditions(filter),
-    ...tagConditions(cell, filter),
+    ...tagConditions(cell, filter, use),
     ...Object.entries(filter.metadata ?? {}).map(([key, value]) => metadataCondition(key, value)),
   ];
   return { sql: conditions.map(([sql]) => sql).join(' and '), values: conditions.flatMap(([, ...values]) => values) };
@@ -30,6 +33,11 @@ export function isEmptyFilter(filter: MemoryFilter): boolean {
   return Object.values(filter).every(
     (value) => value === undefined || (typeof value === 'object' && (Array.isArray(value) ? value.length : Object.keys(value).length) === 0),
   );
+}
+
+/** Is there an index that leads from the filter to its rows? */
+export function isLedByIndex({ tagsAny = [], tagsAll = [], thread }: MemoryFilter): boolean {
+  return thread !== undefined || tagsAny.length > 0 || tagsAll.length > 0;
 }
 
 /** Memories whose time has come and that are still on disk. */
@@ -49,22 +57,23 @@ function plainConditions(filter: MemoryFilter): Condition[] {
   ];
 }
 
-function tagConditions(cell: Cell, filter: MemoryFilter): Condition[] {
+function tagConditions(cell: Cell, filter: MemoryFilter, use: TagUse): Condition[] {
   const conditions: Condition[] = [];
-  if (filter.tagsAny !== undefined && filter.tagsAny.length > 0) conditions.push(tagCondition(cell, filter.tagsAny));
-  for (const tag of new Set(filter.tagsAll)) conditions.push(tagCondition(cell, [tag]));
+  if (filter.tagsAny !== undefined && filter.tagsAny.length > 0) conditions.push(tagCondition(cell, filter.tagsAny, use));
+  for (const tag of new Set(filter.tagsAll)) conditions.push(tagCondition(cell, [tag], use));
   return conditions;
 }
 
-function tagCondition(cell: Cell, tags: readonly string[]): Condition {
+function tagCondition(cell: Cell, tags: readonly string[], use: TagUse): Condition {
   const list = JSON.stringify(tags);
-  const probe = cell.get(
-    `select count(*) as n from (select 1 from memory_tags where tag in (select value from json_each(?)) limit ${FEW_TAGGED + 1})`,
-    list,
-  );
-  return Number(probe?.['n']) <= FEW_TAGGED
+  return use === 'collect' || isFew(cell, list)
     ? ['m.id in (select memory from memory_tags where tag in (select value from json_each(?)))', list]
     : ['exists (select 1 from memory_tags t where t.memory = m.id and t.tag in (select value from json_each(?)))', list];
+}
+
+function isFew(cell: Cell, list: string): boolean {
+  const tagged = 'select 1 from memory_tags where tag in (select value from json_each(?))';
+  return Number(cell.get(`select count(*) as n from (${tagged} limit ${FEW_TAGGED + 1})`, list)?.['n']) <= FEW_TAGGED;
 }
 
 /** `json_each` and not a path: a key may hold any character, and a path has no safe quoting for all of them. */

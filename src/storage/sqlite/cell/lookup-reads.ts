@@ -45,7 +45,7 @@ export interface CountArgs {
 
 export function count(cell: Cell, { now, filter }: CountArgs): number {
   if (isEmptyFilter(filter)) return liveCount(cell, now);
-  const where = filterSql(cell, filter, now);
+  const where = filterSql(cell, filter, now, 'collect');
   return Number(cell.get(`select count(*) as n from memories m where ${where.sql} and alive()`, ...where.values)?.['n']);
 }
 

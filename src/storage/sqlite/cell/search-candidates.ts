@@ -1,17 +1,34 @@
+import type { MemoryFilter } from '../../../domains/memory/model.ts';
 import type { LexicalHit } from '../../../domains/memory/ranking.ts';
+import { matchExpression } from '../../../domains/memory/tokenise.ts';
 import type { Cell, Row } from './cell.ts';
-import type { Where } from './filter-sql.ts';
+import { filterSql, isEmptyFilter, isLedByIndex, type Where } from './filter-sql.ts';
 import { int } from './memory-row.ts';
+import { META, metaNumber } from './meta.ts';
 
 /** Best rows by words that take part in ranking. */
 const MAX_MATCHED = 1_000;
 /** Nearest rows by vector that take part in ranking. */
 const MAX_NEAREST = 200;
 
-/** What a search may see. `all`: every row of the file passes, so the indexes alone can make the first cut. */
+/** Above this many rows holding any word, the commonest words only add to the score of rows that hold a rarer one. */
+const MANY_MATCHED = 4_000;
+
+/** What a search may see. */
 export interface Scope {
   readonly where: Where;
+  /** The same as a condition on row numbers alone (`in (…)`, `not in (…)`), when an index makes that set; else each row is looked at. */
+  readonly ids: Where | undefined;
+  /** No filter: all that lives. */
   readonly all: boolean;
+}
+
+export function scopeOf(cell: Cell, filter: MemoryFilter, now: number): Scope {
+  const where = filterSql(cell, filter, now, 'collect');
+  const all = isEmptyFilter(filter);
+  if (all) return { where, all, ids: { sql: 'not in (select id from memories where expires_at <= ?)', values: [now] } };
+  if (!isLedByIndex(filter)) return { where, all, ids: undefined };
+  return { where, all, ids: { sql: `in (select m.id from memories m where ${where.sql} and alive())`, values: where.values } };
 }
 
 /** A row that takes part in ranking. */
@@ -21,22 +38,47 @@ export interface Candidate extends LexicalHit {
 
 const COLUMNS = 'm.id, m.thread, m.place, m.occurred_at';
 
-/** Rows that hold any of the words, best first by BM25. */
-export function matchedRows(cell: Cell, expression: string, { where, all }: Scope): Candidate[] {
-  const rows = all
-    ? cell.all(
-        `select ${COLUMNS}, f.score from
-           (select rowid as id, rank as score from memory_text where memory_text match ? and alive() order by rank limit ${MAX_MATCHED}) f
-         cross join memories m on m.id = f.id order by f.score`,
-        expression,
-      )
-    : cell.all(
-        `select ${COLUMNS}, memory_text.rank as score from memory_text cross join memories m on m.id = memory_text.rowid
-         where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
-        expression,
-        ...where.values,
-      );
+/** Rows that hold any of the words, best first by BM25. At least one term. */
+export function matchedRows(cell: Cell, terms: readonly string[], { where, ids, all }: Scope): Candidate[] {
+  const expression = all ? economicExpression(cell, terms) : matchExpression(terms);
+  const rows =
+    ids === undefined
+      ? cell.all(
+          `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
+           where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
+          expression,
+          ...where.values,
+        )
+      : cell.all(
+          `select ${COLUMNS}, f.score from
+             (select rowid as id, bm25(memory_text) as score from memory_text
+              where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ${MAX_MATCHED}) f
+           cross join memories m on m.id = f.id order by f.score`,
+          expression,
+          ...ids.values,
+        );
   return rows.map((row) => toCandidate(row, -Number(row['score'])));
+}
+
+/**
+ * Any of the terms; but where very many rows hold one, only rows that hold one of the rarer terms, enough of them to fill
+ * the cut. Scoring a row costs ten times what finding it does, and a row that holds nothing but the commonest words is never among
+ * the best. Each term stands twice then, so that all keep their weight against each other.
+ */
+function economicExpression(cell: Cell, terms: readonly string[]): string {
+  const every = matchExpression(terms);
+  if (terms.length < 2 || (metaNumber(cell, META.memories) ?? 0) <= MANY_MATCHED) return every;
+  const counted = terms.map((term) => ({ term, rows: rowsWith(cell, term) })).toSorted((a, b) => a.rows - b.rows);
+  if (counted.reduce((sum, { rows }) => sum + rows, 0) <= MANY_MATCHED) return every;
+  let found = 0;
+  const rare = counted.filter(({ rows }) => found < MAX_MATCHED && (found += rows) >= 0).map(({ term }) => term);
+  const common = terms.filter((term) => !rare.includes(term));
+  if (common.length === 0) return every;
+  return `(${matchExpression(rare)}) AND (${every} OR ${matchExpression(common)})`;
+}
+
+function rowsWith(cell: Cell, term: string): number {
+  return Number(cell.get('select count(*) as n from memory_text where memory_text match ? and alive()', matchExpression([term]))?.['n']);
 }
 
 /** The rows at these places of threads, with score 0, as far as the filter lets them pass. */
@@ -49,26 +91,29 @@ export function rowsAt(cell: Cell, places: readonly { readonly thread: number | 
 }
 
 /** Nearest rows by cosine, by exact scan; score is the similarity, 0 for opposite and unrelated ones. */
-export function nearestRows(cell: Cell, model: string, values: Float32Array, { where, all }: Scope): Candidate[] {
+export function nearestRows(cell: Cell, model: string, values: Float32Array, { where, ids }: Scope): Candidate[] {
   const query = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  const nearest = `vec_distance_cosine(v.vector, ?) as distance`;
-  const rows = all
-    ? cell.all(
-        `select ${COLUMNS}, n.distance from
-           (select v.memory, ${nearest} from vectors v not indexed where v.model = ? and v.dimension = ? and alive() order by distance limit ${MAX_NEAREST}) n
-         cross join memories m on m.id = n.memory order by n.distance`,
-        query,
-        model,
-        values.length,
-      )
-    : cell.all(
-        `select ${COLUMNS}, ${nearest} from vectors v not indexed cross join memories m on m.id = v.memory
-         where v.model = ? and v.dimension = ? and ${where.sql} and alive() order by distance limit ${MAX_NEAREST}`,
-        query,
-        model,
-        values.length,
-        ...where.values,
-      );
+  const nearest = 'vec_distance_cosine(v.vector, ?) as distance';
+  const rows =
+    ids === undefined
+      ? cell.all(
+          `select ${COLUMNS}, ${nearest} from vectors v not indexed cross join memories m on m.id = v.memory
+           where v.model = ? and v.dimension = ? and ${where.sql} and alive() order by distance limit ${MAX_NEAREST}`,
+          query,
+          model,
+          values.length,
+          ...where.values,
+        )
+      : cell.all(
+          `select ${COLUMNS}, n.distance from
+             (select v.memory, ${nearest} from vectors v not indexed
+              where v.model = ? and v.dimension = ? and v.memory ${ids.sql} and alive() order by distance limit ${MAX_NEAREST}) n
+           cross join memories m on m.id = n.memory order by n.distance`,
+          query,
+          model,
+          values.length,
+          ...ids.values,
+        );
   return rows.map((row) => toCandidate(row, similarity(row['distance'])));
 }
 

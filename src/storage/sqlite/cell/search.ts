@@ -10,11 +10,10 @@ import {
   type RankedHit,
 } from '../../../domains/memory/ranking.ts';
 import type { SearchAnswer, SearchHit, SearchRequest } from '../../../domains/memory/store.ts';
-import { matchExpression, queryTerms } from '../../../domains/memory/tokenise.ts';
+import { queryTerms } from '../../../domains/memory/tokenise.ts';
 import type { Cell } from './cell.ts';
-import { expiredCount, filterSql, isEmptyFilter } from './filter-sql.ts';
 import { MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
-import { matchedRows, nearestRows, rowsAt, type Candidate, type Scope } from './search-candidates.ts';
+import { matchedRows, nearestRows, rowsAt, scopeOf, type Scope } from './search-candidates.ts';
 import { pendingCount, searchableModel, targetModel } from './vectors.ts';
 
 /** Age at which the time part of a score has halved: 30 days. */
@@ -37,8 +36,7 @@ interface Scored {
  * searchable model and length. Filters hold for every row that takes part. A query without any word finds nothing by words.
  */
 export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
-  const where = filterSql(cell, request.filter, now);
-  const scope: Scope = { where, all: isEmptyFilter(request.filter) && expiredCount(cell, now) === 0 };
+  const scope = scopeOf(cell, request.filter, now);
   const lexical = lexicalList(cell, request, scope, now);
   const nearest = vectorList(cell, request, scope, now);
   const ordered = orderRanked(nearest === undefined ? lexical : fuse(lexical, nearest));
@@ -52,10 +50,11 @@ export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
 }
 
 function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: number): Scored[] {
-  const expression = matchExpression(queryTerms(request.query));
-  if (expression === '') return [];
-  const matched = favourDates(matchedRows(cell, expression, scope), request.spans ?? []);
-  const candidates = [...matched, ...rowsAt(cell, missingNeighbours(matched.toSorted((a, b) => b.score - a.score)), scope)];
+  const terms = queryTerms(request.query);
+  if (terms.length === 0) return [];
+  const matched = favourDates(matchedRows(cell, terms, scope), request.spans ?? []);
+  if (request.spans !== undefined) matched.sort((a, b) => b.score - a.score);
+  const candidates = [...matched, ...rowsAt(cell, missingNeighbours(matched), scope)];
   const occurredAt = new Map(candidates.map((candidate) => [candidate.row, candidate.occurredAt]));
   const ranked = lendScores(candidates);
   const best = ranked[0]?.score ?? 1;

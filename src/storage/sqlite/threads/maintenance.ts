@@ -2,6 +2,7 @@ import { chmodSync, closeSync, createReadStream, fsyncSync, openSync, statSync }
 import { createHash } from 'node:crypto';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { sqliteFamily } from './translate-error.ts';
 
 /** Work of the maintenance thread: copy a live database, or check a file. */
 export type MaintenanceTask =
@@ -34,6 +35,8 @@ export interface MaintenanceData {
 const PAGES_PER_STEP = 256;
 const PAUSE_MS = 2;
 const MAX_PROBLEMS = 10;
+/** SQLITE_CORRUPT, SQLITE_NOTADB. */
+const DAMAGED: ReadonlySet<number> = new Set([11, 26]);
 
 class CopyStopped extends Error {
   override readonly name = 'CopyStopped';
@@ -83,12 +86,17 @@ async function seal(path: string): Promise<FileSeal> {
   return { bytes: statSync(path).size, sha256: hash.digest('hex') };
 }
 
-/** What `integrity_check` finds, at most ten lines; empty = sound. */
+/** What `integrity_check` finds, at most ten lines; empty = sound. A file too damaged to be checked is a finding as well. */
 function check(path: string): readonly string[] {
-  using db = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
-  const rows = db.prepare(`PRAGMA integrity_check(${MAX_PROBLEMS})`).all();
-  const lines = rows.map((row) => String(row['integrity_check']));
-  return lines.length === 1 && lines[0] === 'ok' ? [] : lines;
+  try {
+    using db = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+    const rows = db.prepare(`PRAGMA integrity_check(${MAX_PROBLEMS})`).all();
+    const lines = rows.map((row) => String(row['integrity_check']));
+    return lines.length === 1 && lines[0] === 'ok' ? [] : lines;
+  } catch (error) {
+    if (DAMAGED.has(sqliteFamily(error) ?? 0) && error instanceof Error) return [error.message];
+    throw error;
+  }
 }
 
 function codeOf(error: unknown): string {

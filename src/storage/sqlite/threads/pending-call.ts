@@ -69,10 +69,16 @@ export class PendingCall {
 
   end(outcome: Outcome): void {
     this.request.call.meter.add(outcome.busyUs);
-    if (outcome.status === 'ok') this.#settle(() => this.#resolve({ status: 'ok', value: outcome.value }));
-    else if (outcome.status === 'failed') this.fail(errorOf(outcome.failure));
-    else if (outcome.status === 'aborted') this.fail(abortError(this.request.call.signal));
-    else this.#settle(() => this.#resolve({ status: outcome.status }));
+    switch (outcome.status) {
+      case 'ok':
+        return this.#settle(() => this.#resolve({ status: 'ok', value: outcome.value }));
+      case 'failed':
+        return this.fail(errorOf(outcome.failure));
+      case 'aborted':
+        return this.fail(abortError(this.request.call.signal));
+      default:
+        return this.#settle(() => this.#resolve({ status: outcome.status }));
+    }
   }
 
   fail(error: PolymniaError): void {

@@ -87,7 +87,8 @@ export interface Failure {
 export type Result =
   | { readonly status: 'ok'; readonly value: unknown }
   | { readonly status: 'failed'; readonly failure: Failure }
-  | { readonly status: 'aborted' | 'absent' | 'stale' };
+  | { readonly status: 'aborted' }
+  | { readonly status: 'absent' | 'stale' };
 
 export type Outcome = Result & {
   /** Thread time of the call, its part of the commit included. */

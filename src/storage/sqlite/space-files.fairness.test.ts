@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fixtureFiles, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
+import type { SpaceFiles } from './space-files.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let files: SpaceFiles;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  files = fixtureFiles(folder.path);
+});
+
+afterAll(async () => {
+  await files[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+const HEAVY = spaceKey(0);
+const LIGHT = spaceKey(2);
+const put = (space: string, user: string, key: string, ms = 0, background = false): Promise<unknown> =>
+  files.write('putThenSpin', storeCall(space, user), { key, value: 'v', ms }, { background });
+const spin = (user: string, space: string, ms: number): Promise<unknown> => files.read('spin', storeCall(space, user), { ms }, undefined);
+
+/** Runs `call` and gives the place it ended at, among all that ended so far. */
+function placing(): { readonly place: (call: Promise<unknown>) => Promise<number> } {
+  let ended = 0;
+  return { place: async (call) => call.then(() => ended++) };
+}
+
+describe('readers', () => {
+  beforeAll(async () => {
+    await Promise.all([put(HEAVY, 'usr_heavy', 'k'), put(LIGHT, 'usr_light', 'k')]);
+    // Both threads have started, and what a spin costs in the heavy space is known to be much.
+    await Promise.all([spin('usr_heavy', HEAVY, 20), spin('usr_light', LIGHT, 0)]);
+    await files.read('count', storeCall(LIGHT, 'usr_light'), undefined, 0);
+  });
+
+  it('one heavy user does not delay another: one reader is always left', async () => {
+    const { place } = placing();
+    const heavy = Array.from({ length: 15 }, () => place(spin('usr_heavy', HEAVY, 15)));
+    const light = await Promise.all(Array.from({ length: 5 }, () => place(spin('usr_light', LIGHT, 0))));
+    expect(Math.max(...light)).toBeLessThanOrEqual(5);
+    expect(files.stats().readers.waiting).toBeGreaterThan(5);
+    await Promise.all(heavy);
+  });
+
+  it('long reads of many users together leave one reader for short ones', async () => {
+    const users = Array.from({ length: 6 }, (_, n) => `usr_${n}`);
+    const { place } = placing();
+    const long = users.map((user) => place(spin(user, HEAVY, 20)));
+    const light: number[] = [];
+    for (let n = 0; n < 3; n++) light.push(await place(files.read('count', storeCall(LIGHT, 'usr_light'), undefined, 0)));
+    expect(Math.max(...light)).toBeLessThanOrEqual(3);
+    await Promise.all(long);
+  });
+
+  it('prefer the thread that has the file open', async () => {
+    const before = files.stats();
+    for (let n = 0; n < 10; n++) await files.read('count', storeCall(LIGHT), undefined, 0);
+    expect(files.stats().openMisses).toBe(before.openMisses);
+    expect(files.stats().openHits).toBe(before.openHits + 10);
+  });
+});
+
+describe('writers', () => {
+  // Spaces 0 and 2 go to the same of two writers.
+  it('serve users in turn, whatever one of them has in line', async () => {
+    const { place } = placing();
+    const heavy = Array.from({ length: 40 }, (_, n) => place(put(HEAVY, 'usr_heavy', `k${n}`, 3)));
+    const light = await place(put(LIGHT, 'usr_light', 'k'));
+    expect(light).toBeLessThanOrEqual(20);
+    expect(files.stats().writers.waiting).toBeGreaterThan(10);
+    await Promise.all(heavy);
+  });
+
+  it('take background calls after the others, but not never', async () => {
+    await put(HEAVY, 'usr_a', 'first');
+    const { place } = placing();
+    const blocking = place(put(HEAVY, 'usr_a', 'blocking', 10));
+    const background = place(put(LIGHT, 'usr_b', 'background', 0, true));
+    const interactive = await Promise.all(Array.from({ length: 5 }, (_, n) => place(put(HEAVY, 'usr_a', `k${n}`, 1))));
+    expect(await background).toBeGreaterThan(Math.max(...interactive));
+    await blocking;
+    const many = Array.from({ length: 60 }, (_, n) => place(put(HEAVY, 'usr_a', `many${n}`, 5)));
+    const patient = await place(put(LIGHT, 'usr_b', 'patient', 0, true));
+    expect(patient).toBeLessThan(45);
+    await Promise.all(many);
+  });
+});
