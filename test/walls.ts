@@ -23,6 +23,7 @@ export const PURE_FILES = [
   'domains/memory/porter-stemmer.ts',
   'domains/memory/ranking.ts',
   'domains/memory/content-hash.ts',
+  'domains/memory/stored-bytes.ts',
 ] as const;
 
 /** Domains in their order: each may use the doors of those before it. */

@@ -117,7 +117,8 @@ const needSampling: Run = (_ctx, declared) => {
 };
 
 const reportProgress: Run = async (ctx) => {
-  const progressToken = ctx.mcpReq._meta?.progressToken;
+  const { _meta: meta } = ctx.mcpReq;
+  const progressToken = meta?.progressToken;
   for (const progress of [0, 50, 100]) {
     if (progressToken !== undefined) await ctx.mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress, total: 100 } });
     if (progress < 100) await sleep(50);

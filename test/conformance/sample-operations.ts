@@ -9,7 +9,8 @@ export interface StepEvents {
   stopped(): void;
 }
 
-const CODES = Object.keys(ERROR_TABLE) as [ErrorCode, ...ErrorCode[]];
+const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_TABLE, text);
+const CODES = Object.keys(ERROR_TABLE).filter(isErrorCode);
 
 const echo = defineOperation<StepEvents>()({
   name: 'echo_text',

@@ -3,5 +3,5 @@ export type { LaneLimits, LaneState, LaneTable } from './lanes.ts';
 export type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 export type { Authority, AuthorityChange, CallObserver, CallRecord, StorageAccounts } from './ports.ts';
 export type { UserUsage } from './usage-book.ts';
-export type { Insight } from './insight.ts';
+export type { BackupReport, ServerControl } from './server-control.ts';
 export { admissionOperations, bindAdmissionOperations } from './operations/index.ts';

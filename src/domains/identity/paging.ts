@@ -23,7 +23,11 @@ function parseCursor(cursor: string): ListPosition {
 }
 
 /** Reads one row more than asked for, to know whether there is a next page. */
-export async function readPage<T>(request: PageRequest, read: (page: ListPage) => Promise<readonly T[]>, place: (item: T) => ListPosition): Promise<Page<T>> {
+export async function readPage<T>(
+  request: PageRequest,
+  read: (page: ListPage) => Promise<readonly T[]>,
+  place: (item: T) => ListPosition,
+): Promise<Page<T>> {
   const rows = await read({ limit: request.limit + 1, ...(request.cursor !== undefined && { after: parseCursor(request.cursor) }) });
   if (rows.length <= request.limit) return { items: rows };
   const items = rows.slice(0, request.limit);

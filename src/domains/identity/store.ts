@@ -1,3 +1,4 @@
+import { PolymniaError } from '../../kernel/errors.ts';
 import type { Role, SpaceAccess, UserLimits } from '../../kernel/operation.ts';
 import type { ApiKey, AuditEntry, AuditRow, DeletionIntent, Member, Space, User, UserRole } from './model.ts';
 
@@ -167,4 +168,22 @@ export interface DeletionPlan {
   readonly lastAdmin: boolean;
   /** Users this user, as a service, still has. */
   readonly serviceUsers: number;
+}
+
+/** Why a user cannot be deleted; undefined when nothing stands in the way. The same for a dry run and inside the transaction. */
+export function deletionObstacle(plan: DeletionPlan): PolymniaError | undefined {
+  if (plan.blockers.length > 0) {
+    const names = plan.blockers.map(({ id, name, reason }) => `"${name}" (${id}, ${reason === 'payer' ? 'pays' : 'last owner'})`).join(', ');
+    const details = { spaces: plan.blockers };
+    return new PolymniaError('conflict', `The user is last owner or payer of ${names}; hand over or delete these spaces first.`, { details });
+  }
+  if (plan.lastAdmin) return lastAdminObstacle();
+  if (plan.serviceUsers === 0) return undefined;
+  const details = { serviceUsers: plan.serviceUsers };
+  return new PolymniaError('conflict', `This service still has ${plan.serviceUsers} users of its own; delete them first.`, { details });
+}
+
+/** The refusal that keeps an installation governable. */
+export function lastAdminObstacle(): PolymniaError {
+  return new PolymniaError('conflict', 'This is the last active administrator; make another user administrator first.');
 }

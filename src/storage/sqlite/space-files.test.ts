@@ -267,6 +267,7 @@ describe('files that are not right', () => {
   });
 
   it('sound ones pass the integrity check, damaged ones do not', async () => {
+    await reopen();
     await files.write('putAll', storeCall(A), { rows: 200, bytes: 500 });
     const { signal } = lifecycle;
     expect(await files.integrity(A, signal)).toEqual([]);

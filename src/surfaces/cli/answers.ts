@@ -69,20 +69,20 @@ export async function* bodyChunks(response: Response, clock: Clock, signal: Abor
     for (;;) {
       using silence = startDeadline(clock, SILENCE_MS, 'the longest silence of a server', signal);
       const part = await readOr(reader, silence);
-      if (part.done) return;
-      yield part.value;
+      if (part === undefined) return;
+      yield part;
     }
   } finally {
     await reader.cancel().catch(() => {});
   }
 }
 
-async function readOr(reader: ReadableStreamDefaultReader<Uint8Array>, silence: Deadline): Promise<ReadableStreamReadResult<Uint8Array>> {
+async function readOr(reader: ReadableStreamDefaultReader<Uint8Array>, silence: Deadline): Promise<Uint8Array | undefined> {
   const stop = (): void => void reader.cancel(silence.signal.reason).catch(() => {});
   silence.signal.addEventListener('abort', stop, { once: true });
-  const part = await reader.read();
+  const { value } = await reader.read();
   if (silence.signal.aborted) throw silence.signal.reason;
-  return part;
+  return value;
 }
 
 /** One server-sent event. */

@@ -62,7 +62,10 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
 
   const openApi = createOpenApi(deps.operations, deps.version);
-  app.get('/openapi.json', pipeline(async () => textReply('application/json', openApi())));
+  app.get(
+    '/openapi.json',
+    pipeline(async () => textReply('application/json', openApi())),
+  );
   for (const [path, answer] of docsEndpoints) app.get(path, pipeline(answer));
   if (deps.metrics !== undefined) app.get('/metrics', pipeline(metricsEndpoint(deps.gate, deps.metrics)));
   if (deps.mcp !== undefined) app.all('/mcp', pipeline(mcpEndpoint(deps, deps.mcp)));
@@ -147,16 +150,20 @@ function metricsEndpoint(gate: Gate, metrics: NonNullable<HttpDeps['metrics']>):
   return async ({ request }) => {
     if (!isToken(request.headers.get('authorization') ?? '')) {
       const { credential } = await authenticate(gate, request.headers);
-      if (!credential.scopes.includes('admin')) throw new PolymniaError('forbidden', 'Metrics need a credential with scope "admin", or the scrape token.');
+      if (!credential.scopes.includes('admin'))
+        throw new PolymniaError('forbidden', 'Metrics need a credential with scope "admin", or the scrape token.');
     }
     return textReply(metrics.contentType, await metrics.text(), { 'cache-control': 'no-store' });
   };
 }
 
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
 /** Compares hashes, so that neither content nor length of the secret shows in the time it takes. */
 function secretMatcher(token: string): (authorization: string) => boolean {
   if (token === '') return () => false;
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   const expected = digest(`Bearer ${token}`);
   return (authorization) => timingSafeEqual(digest(authorization), expected);
 }

@@ -25,7 +25,11 @@ const addNote = define({
   title: 'Add a note',
   description: 'Adds one note.',
   input: z.strictObject({
-    text: z.string().max(100_000).describe('What to keep.').meta({ examples: ['Tea at five.'] }),
+    text: z
+      .string()
+      .max(100_000)
+      .describe('What to keep.')
+      .meta({ examples: ['Tea at five.'] }),
     tags: z.union([z.array(z.string()), z.string()]).optional(),
     metadata: z.record(z.string(), z.json()).optional(),
   }),
@@ -271,7 +275,11 @@ function parse(operation: BoundOperation, input: unknown): Readonly<Record<strin
 }
 
 /** An app over a notebook, with whatever a test replaces. */
-export function notebookApp(overrides: Partial<HttpDeps> = {}): { readonly app: ReturnType<typeof createHttpApp>; readonly book: Notebook; readonly gate: TestGate } {
+export function notebookApp(overrides: Partial<HttpDeps> = {}): {
+  readonly app: ReturnType<typeof createHttpApp>;
+  readonly book: Notebook;
+  readonly gate: TestGate;
+} {
   const book = new Notebook();
   const clock = overrides.clock ?? systemClock;
   const gate = new TestGate(clock);
@@ -281,7 +289,12 @@ export function notebookApp(overrides: Partial<HttpDeps> = {}): { readonly app: 
     ids: createIds(clock),
     clock,
     logger: silentLogger,
-    settings: { allowedHosts: ['memory.example', 'proxy.example:8443'], allowedOrigins: ['https://chat.example'], maxBodyBytes: 200_000, maxImportBytes: 1_000_000 },
+    settings: {
+      allowedHosts: ['memory.example', 'proxy.example:8443'],
+      allowedOrigins: ['https://chat.example'],
+      maxBodyBytes: 200_000,
+      maxImportBytes: 1_000_000,
+    },
     version: '1.2.3',
     isReady: () => true,
     isDraining: () => false,

@@ -14,6 +14,8 @@ export interface JsonLinesOptions {
   readonly toProblem: (thrown: unknown) => Problem;
 }
 
+const doNothing = (): void => {};
+
 /** Lines are sent together up to this size, or as soon as the first of them is this old. */
 const CHUNK_CHARACTERS = 32 * 1024;
 const CHUNK_MS = 20;
@@ -25,7 +27,7 @@ const CHUNK_MS = 20;
 export function jsonLines(items: AsyncIterable<unknown>, options: JsonLinesOptions): ReadableStream<Uint8Array> {
   const iterator = items[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  let cancelStall = (): void => {};
+  let cancelStall = doNothing;
   let isClosed = false;
 
   const close = async (): Promise<void> => {

@@ -50,8 +50,14 @@ function dial(listener: Listener, text: string) {
   return { socket, seen, closed };
 }
 
-const call = (listener: Listener, path: string, init: RequestInit = {}): Promise<Response> =>
+const call = (
+  listener: Listener,
+  path: string,
+  init: { readonly method?: string; readonly body?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<Response> =>
   fetch(listener.url + path, { ...init, headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...init.headers } });
+
+const mcp = async (request: Request): Promise<Response> => Response.json({ length: (await request.text()).length });
 
 describe('a listening server', () => {
   it('serves calls, and refuses a taken port with a sentence', async () => {
@@ -74,10 +80,16 @@ describe('a listening server', () => {
     const declared = dial(listener, `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nContent-Length: 200001\r\n\r\n`);
     expect(await declared.closed).toMatch(/^HTTP\/1.1 413 .*too_large/s);
     const part = `8000\r\n${'x'.repeat(0x8000)}\r\n`;
-    const chunked = dial(listener, `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.repeat(7)}`);
+    const chunked = dial(
+      listener,
+      `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${part.repeat(7)}`,
+    );
     expect(await chunked.closed).toMatch(/^HTTP\/1.1 413 .*MAX_BODY_BYTES/s);
     expect(gate.calls).toBe(0);
-    const small = dial(listener, `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n{"text":"a"}\r\n0\r\n\r\n`);
+    const small = dial(
+      listener,
+      `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n{"text":"a"}\r\n0\r\n\r\n`,
+    );
     await vi.waitFor(() => expect(small.seen.text).toContain('HTTP/1.1 200'));
   });
 
@@ -93,11 +105,13 @@ describe('a listening server', () => {
   });
 
   it('bounds how long /mcp may wait for its body', async () => {
-    const mcp = async (request: Request): Promise<Response> => Response.json({ length: (await request.text()).length });
     const { listener } = await serve({ mcp, settings: limits({ bodyTimeoutMs: 80 }) });
     const slow = dial(listener, `POST /mcp HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{"te`);
     await slow.closed;
-    const chunked = dial(listener, `POST /mcp HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`);
+    const chunked = dial(
+      listener,
+      `POST /mcp HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+    );
     await vi.waitFor(() => expect(chunked.seen.text).toContain('{"length":2}'));
   });
 
@@ -141,7 +155,11 @@ describe('a listening server', () => {
       remove() {},
     };
     const { listener } = await serve({ spool, settings: limits({}) });
-    const answer = await call(listener, '/api/v1/notes/import', { method: 'POST', body: 'x'.repeat(20_000_000), headers: { 'content-type': 'application/x-ndjson' } });
+    const answer = await call(listener, '/api/v1/notes/import', {
+      method: 'POST',
+      body: 'x'.repeat(20_000_000),
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
     expect(await answer.json()).toEqual({ bytes: 20_000_000 });
     expect(largest).toBeLessThan(1_000_000);
   });
@@ -176,7 +194,7 @@ describe('closing', () => {
     book.release();
     await closing;
     expect(await running.closed).toContain('{"done":true}');
-    await expect(call(listener, '/healthz')).rejects.toThrow();
+    await expect(call(listener, '/healthz')).rejects.toThrow('fetch failed');
   });
 
   it('cuts off what outlasts the grace, or at once when told so', async () => {

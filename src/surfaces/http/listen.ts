@@ -1,6 +1,5 @@
-import { createAdaptorServer } from '@hono/node-server';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -19,7 +18,7 @@ export interface ListenSettings {
 
 export interface ListenOptions {
   /** The app's `fetch`. */
-  readonly fetch: Parameters<typeof createAdaptorServer>[0]['fetch'];
+  readonly fetch: Parameters<typeof getRequestListener>[0];
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -54,32 +53,41 @@ export async function listenHttp(options: ListenOptions): Promise<Listener> {
   });
   server.removeAllListeners('error');
   server.on('error', (error) => options.logger.error('the listening socket failed', {}, error));
-  const { port } = server.address() as AddressInfo;
+  const port = portOf(server);
   return { url: urlOf(options.host, port), port, close: createClose(server, options.clock) };
 }
 
 function createNodeServer({ fetch, settings }: ListenOptions): Server {
-  const server = createAdaptorServer({
-    fetch,
-    // Names a request that brings no Host, so that it reaches the check that refuses it.
-    hostname: 'localhost',
-    createServer,
-    serverOptions: {
-      headersTimeout: settings.headersTimeoutMs,
-      requestTimeout: settings.requestTimeoutMs,
-      keepAliveTimeout: settings.keepAliveTimeoutMs ?? KEEP_ALIVE_MS,
-      connectionsCheckingInterval: Math.min(CHECK_MS, settings.headersTimeoutMs),
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-  }) as Server;
+  const limits: ServerOptions = {
+    headersTimeout: settings.headersTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: settings.keepAliveTimeoutMs ?? KEEP_ALIVE_MS,
+    connectionsCheckingInterval: Math.min(CHECK_MS, settings.headersTimeoutMs),
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  // The name stands in for a missing Host, so that such a request reaches the check that refuses it.
+  const answer = getRequestListener(fetch, { hostname: 'localhost' });
+  const server = createServer(limits, (incoming, outgoing) => void answer(incoming, outgoing));
   server.maxConnections = settings.maxConnections ?? MAX_CONNECTIONS;
   return server;
 }
 
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new PolymniaError('internal', 'A listening server has no port.');
+  return address.port;
+}
+
 function listenError(error: NodeJS.ErrnoException, { host, port }: ListenOptions): PolymniaError {
-  if (error.code === 'EADDRINUSE') return new PolymniaError('conflict', `Port ${port} on ${host} is taken; stop what uses it or set PORT.`, { cause: error });
-  if (error.code === 'EACCES') return new PolymniaError('forbidden', `Port ${port} on ${host} needs more rights; choose one above 1023.`, { cause: error });
-  return new PolymniaError('invalid_input', `Cannot listen on ${host}, port ${port} (${error.code ?? 'unknown'}); HOST must be an address of this machine.`, { cause: error });
+  if (error.code === 'EADDRINUSE')
+    return new PolymniaError('conflict', `Port ${port} on ${host} is taken; stop what uses it or set PORT.`, { cause: error });
+  if (error.code === 'EACCES')
+    return new PolymniaError('forbidden', `Port ${port} on ${host} needs more rights; choose one above 1023.`, { cause: error });
+  return new PolymniaError(
+    'invalid_input',
+    `Cannot listen on ${host}, port ${port} (${error.code ?? 'unknown'}); HOST must be an address of this machine.`,
+    { cause: error },
+  );
 }
 
 /** A bind to all addresses is reached over loopback. */
@@ -94,13 +102,13 @@ function createClose(server: Server, clock: Clock): Listener['close'] {
 
   const start = (): Promise<void> =>
     new Promise((resolve) => {
-      let cancelSweep = (): void => {};
+      let cancelSweep: (() => void) | undefined;
       const sweep = (): void => {
         server.closeIdleConnections();
         cancelSweep = clock.after(IDLE_SWEEP_MS, sweep);
       };
       server.close(() => {
-        cancelSweep();
+        cancelSweep?.();
         for (const cancel of cancels) cancel();
         resolve();
       });

@@ -1,8 +1,8 @@
-import { ERROR_TABLE, type ErrorCode } from '../../kernel/errors.ts';
+import { ERROR_TABLE } from '../../kernel/errors.ts';
 import type { BoundOperation } from '../../kernel/operation.ts';
-import type { JsonSchema } from './operation-input.ts';
+import type { JsonSchema } from './json-schema.ts';
 
-const CODES = Object.keys(ERROR_TABLE) as ErrorCode[];
+const ROWS = Object.entries(ERROR_TABLE);
 
 /** RFC 9457 document of every failure. */
 export const PROBLEM_SCHEMA: JsonSchema = {
@@ -14,7 +14,7 @@ export const PROBLEM_SCHEMA: JsonSchema = {
     type: { type: 'string', description: 'URN of the kind of failure.', examples: ['urn:polymnia:error:not_found'] },
     title: { type: 'string', description: 'Short title, the same for every failure of this code.' },
     status: { type: 'integer', description: 'The HTTP status.' },
-    code: { type: 'string', enum: CODES, description: 'Stable code of the error table.' },
+    code: { type: 'string', enum: Object.keys(ERROR_TABLE), description: 'Stable code of the error table.' },
     detail: { type: 'string', description: 'What was wrong and what would be right.' },
     requestId: { type: 'string', description: 'Names this call in the log of the server.' },
     retryAfterMs: { type: 'integer', description: 'When the same call may succeed, in milliseconds.' },
@@ -65,8 +65,8 @@ export function errorStatuses(operation: Pick<BoundOperation, 'http' | 'target' 
 
 /** One reusable response per status of the error table. */
 export function problemResponse(status: number): JsonSchema {
-  const codes = CODES.filter((code) => ERROR_TABLE[code].status === status);
-  const description = codes.map((code) => `\`${code}\`: ${ERROR_TABLE[code].title}. ${ERROR_TABLE[code].remedy}`).join('\n\n');
+  const rows = ROWS.filter(([, row]) => row.status === status);
+  const description = rows.map(([code, row]) => `\`${code}\`: ${row.title}. ${row.remedy}`).join('\n\n');
   const more: Readonly<Record<number, JsonSchema>> = {
     401: { 'WWW-Authenticate': header('Challenge') },
     429: { 'Retry-After': header('RetryAfter'), RateLimit: header('RateLimit'), 'RateLimit-Policy': header('RateLimitPolicy') },

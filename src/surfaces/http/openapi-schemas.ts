@@ -1,4 +1,4 @@
-import type { JsonSchema } from './operation-input.ts';
+import { asSchema, type JsonSchema, schemaMap } from './json-schema.ts';
 
 /** Collects named schemas for `components.schemas`. */
 export type SchemaRegistry = Map<string, JsonSchema>;
@@ -14,15 +14,15 @@ export function pascalCase(name: string): string {
  */
 export function registerSchema(registry: SchemaRegistry, name: string, schema: JsonSchema): JsonSchema {
   const { $schema: _dialect, $defs, ...own } = schema;
-  const definitions = ($defs ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const definitions = schemaMap($defs);
   const componentOf = (reference: string): string => {
     const local = reference.startsWith('#/$defs/') ? `${name}_${reference.slice('#/$defs/'.length).replaceAll(/\W/g, '')}` : name;
     return `#/components/schemas/${local}`;
   };
   for (const [key, definition] of Object.entries(definitions)) {
-    registry.set(`${name}_${key.replaceAll(/\W/g, '')}`, rewritten(definition, componentOf) as JsonSchema);
+    registry.set(`${name}_${key.replaceAll(/\W/g, '')}`, asSchema(rewritten(definition, componentOf)));
   }
-  registry.set(name, rewritten(own, componentOf) as JsonSchema);
+  registry.set(name, asSchema(rewritten(own, componentOf)));
   return { $ref: `#/components/schemas/${name}` };
 }
 
@@ -44,6 +44,5 @@ function rewritten(value: unknown, componentOf: (reference: string) => string): 
 }
 
 function rewrittenMap(value: unknown, componentOf: (reference: string) => string): unknown {
-  const entries: readonly (readonly [string, unknown])[] = Object.entries((value ?? {}) as Readonly<Record<string, unknown>>);
-  return Object.fromEntries(entries.map(([key, child]) => [key, rewritten(child, componentOf)]));
+  return Object.fromEntries(Object.entries(schemaMap(value)).map(([key, child]) => [key, rewritten(child, componentOf)]));
 }

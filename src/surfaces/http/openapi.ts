@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { BoundOperation } from '../../kernel/operation.ts';
 import { EVENT_STREAM } from './event-stream.ts';
+import { asSchema, type JsonSchema, schemaMap, textList } from './json-schema.ts';
 import { JSON_LINES } from './json-lines.ts';
 import { errorStatuses, HEADERS, PARAMETERS, PROBLEM_SCHEMA, problemResponse, STANDING } from './openapi-components.ts';
 import { pascalCase, registerSchema, type SchemaRegistry } from './openapi-schemas.ts';
-import { inputSchemaOf, type JsonSchema } from './operation-input.ts';
+import { inputSchemaOf } from './operation-input.ts';
 import { API_PREFIX, hasEvents, operationPath } from './operation-routes.ts';
 
 /** What the document needs of an operation: its declaration alone. */
@@ -41,8 +42,8 @@ export function openApiDocument(operations: readonly Described[], version: strin
     const path = operationPath(operation);
     paths[path] = { ...paths[path], [operation.http.method.toLowerCase()]: describeOperation(operation, path, schemas) };
   }
-  const statuses = [...new Set(operations.flatMap((operation) => errorStatuses(operation)))].sort((a, b) => a - b);
-  const tags = [...new Set(operations.map((operation) => tagOf(operationPath(operation))))].sort();
+  const statuses = [...new Set(operations.flatMap((operation) => errorStatuses(operation)))].toSorted((a, b) => a - b);
+  const tags = [...new Set(operations.map((operation) => tagOf(operationPath(operation))))].toSorted();
   const hasWrites = operations.some((operation) => operation.effect !== 'read');
   const { IdempotencyKey, ...otherParameters } = PARAMETERS;
   return {
@@ -112,8 +113,8 @@ interface InputParts {
 /** Path fields are parameters; the rest is the query of GET, DELETE and raw uploads, and the JSON body of all others. */
 function splitInput(operation: Described, path: string): InputParts {
   const schema = inputSchemaOf(operation);
-  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const required = (schema['required'] ?? []) as readonly string[];
+  const properties = schemaMap(schema['properties']);
+  const required = textList(schema['required']);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
   const rest = Object.keys(properties).filter((name) => !inPath.includes(name));
   const isQuery = operation.http.method === 'GET' || operation.http.method === 'DELETE' || operation.upload !== undefined;
@@ -125,7 +126,11 @@ function splitInput(operation: Described, path: string): InputParts {
   if (rest.length === 0) return { parameters, body: undefined };
   const left = required.filter((name) => rest.includes(name));
   const { required: _all, ...others } = schema;
-  const body = { ...others, properties: Object.fromEntries(rest.map((name) => [name, properties[name]])), ...(left.length > 0 ? { required: left } : {}) };
+  const body = {
+    ...others,
+    properties: Object.fromEntries(rest.map((name) => [name, properties[name]])),
+    ...(left.length > 0 ? { required: left } : {}),
+  };
   return { parameters, body };
 }
 
@@ -144,19 +149,24 @@ function parameter(name: string, where: 'path' | 'query', schema: JsonSchema, is
 
 /** A parameter cannot carry definitions: its own reference is followed once, deeper ones accept anything. */
 function resolved(property: JsonSchema, document: JsonSchema): JsonSchema {
-  const definitions = (document['$defs'] ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const definitions = schemaMap(document['$defs']);
   const text = JSON.stringify(property);
   if (!text.includes('"$ref"')) return property;
-  return JSON.parse(text, (_, value: unknown) => {
+  const followed: unknown = JSON.parse(text, (_, value: unknown) => {
     if (typeof value !== 'object' || value === null || !('$ref' in value) || typeof value.$ref !== 'string') return value;
     const target = definitions[value.$ref.slice('#/$defs/'.length)];
     return target === undefined || JSON.stringify(target).includes('"$ref"') ? {} : target;
-  }) as JsonSchema;
+  });
+  return asSchema(followed);
 }
 
 function requestBody(operation: Described, schema: JsonSchema | undefined, schemas: SchemaRegistry): JsonSchema | undefined {
   if (operation.upload !== undefined) {
-    return { required: true, description: 'The data, raw.', content: { [operation.upload.mediaType]: { schema: { type: 'string', contentMediaType: operation.upload.mediaType } } } };
+    return {
+      required: true,
+      description: 'The data, raw.',
+      content: { [operation.upload.mediaType]: { schema: { type: 'string', contentMediaType: operation.upload.mediaType } } },
+    };
   }
   if (schema === undefined) return undefined;
   const reference = registerSchema(schemas, `${pascalCase(operation.name)}Input`, schema);
@@ -164,16 +174,21 @@ function requestBody(operation: Described, schema: JsonSchema | undefined, schem
 }
 
 function success(operation: Described, schemas: SchemaRegistry): JsonSchema {
-  const schema = z.toJSONSchema(operation.output, { io: 'output', unrepresentable: 'any' }) as JsonSchema;
+  const schema = z.toJSONSchema(operation.output, { io: 'output', unrepresentable: 'any' });
   const reference = registerSchema(schemas, `${pascalCase(operation.name)}Output`, schema);
   return {
-    description: operation.stream === undefined ? 'Done.' : `Done. Ask for \`${JSON_LINES}\` to get a stream; a failure on the way is its last line, \`{"error": problem}\`.`,
+    description:
+      operation.stream === undefined
+        ? 'Done.'
+        : `Done. Ask for \`${JSON_LINES}\` to get a stream; a failure on the way is its last line, \`{"error": problem}\`.`,
     headers: STANDING,
     content: {
       'application/json': { schema: reference },
       ...(operation.stream === undefined ? {} : { [JSON_LINES]: { schema: { type: 'string', description: 'One JSON object a line.' } } }),
       ...(hasEvents(operation)
-        ? { [EVENT_STREAM]: { schema: { type: 'string', description: 'Events `progress`, then `result` (the JSON answer) or `error` (a problem).' } } }
+        ? {
+            [EVENT_STREAM]: { schema: { type: 'string', description: 'Events `progress`, then `result` (the JSON answer) or `error` (a problem).' } },
+          }
         : {}),
     },
   };

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { BoundOperation } from '../../kernel/operation.ts';
+import { asSchema, type JsonSchema, schemaMap, textList } from './json-schema.ts';
 import { parseJson } from './request-body.ts';
-
-/** A JSON schema as zod writes it. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Assembles an operation's raw input from the parts of a request. Nothing is checked here but what would be ambiguous. */
 export interface InputAssembler {
@@ -12,18 +10,22 @@ export interface InputAssembler {
    * Path parameters, query and body as one object without a prototype. Texts of path and query become what the schema
    * wants (numbers, booleans, lists by repetition, objects as JSON). Throws `invalid_input` for a field given twice.
    */
-  assemble(path: Readonly<Record<string, string>>, search: string, body: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>>;
+  assemble(
+    path: Readonly<Record<string, string>>,
+    search: string,
+    body: Readonly<Record<string, unknown>> | undefined,
+  ): Readonly<Record<string, unknown>>;
 }
 
 /** The input schema as clients send it (before defaults and transforms). */
 export function inputSchemaOf(operation: Pick<BoundOperation, 'input'>): JsonSchema {
-  return z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  return z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' });
 }
 
 /** The assembler of one operation. The schema is read at the first request that has texts to convert, once. */
 export function createInputAssembler(operation: Pick<BoundOperation, 'input'>): InputAssembler {
   let readers: ReadonlyMap<string, TextForms> | undefined;
-  const formsOf = (field: string): TextForms => {
+  const formsOfField = (field: string): TextForms => {
     readers ??= fieldForms(inputSchemaOf(operation));
     return readers.get(field) ?? ANY_TEXT;
   };
@@ -32,10 +34,10 @@ export function createInputAssembler(operation: Pick<BoundOperation, 'input'>): 
       const names = Object.keys(path);
       if (names.length === 0 && search === '') return body ?? {};
       const input: Record<string, unknown> = Object.assign(Object.create(null), body);
-      for (const name of names) put(input, name, convert(name, [path[name] ?? ''], formsOf(name)), 'the path');
+      for (const name of names) put(input, name, convert(name, [path[name] ?? ''], formsOfField(name)), 'the path');
       if (search === '') return input;
       const query = new URLSearchParams(search);
-      for (const name of new Set(query.keys())) put(input, name, convert(name, query.getAll(name), formsOf(name)), 'the query');
+      for (const name of new Set(query.keys())) put(input, name, convert(name, query.getAll(name), formsOfField(name)), 'the query');
       return input;
     },
   };
@@ -70,8 +72,8 @@ interface TextForms {
 const ANY_TEXT: TextForms = { text: true, literals: new Set(), number: false, boolean: false, object: false, item: undefined };
 
 function fieldForms(schema: JsonSchema): ReadonlyMap<string, TextForms> {
-  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const definitions = (schema['$defs'] ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const properties = schemaMap(schema['properties']);
+  const definitions = schemaMap(schema['$defs']);
   return new Map(Object.entries(properties).map(([name, property]) => [name, formsOf(property, definitions)]));
 }
 
@@ -90,21 +92,22 @@ function formsOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSc
     number: has('number') || has('integer'),
     boolean: has('boolean'),
     object: has('object'),
-    item: list === undefined ? undefined : formsOf((list['items'] ?? {}) as JsonSchema, definitions),
+    item: list === undefined ? undefined : formsOf(asSchema(list['items']), definitions),
   };
 }
 
 function leavesOf(schema: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>, depth: number): readonly JsonSchema[] {
   const reference = schema['$ref'];
   const target = typeof reference === 'string' ? definitions[reference.slice('#/$defs/'.length)] : undefined;
-  const parts = target === undefined ? ((schema['anyOf'] ?? schema['oneOf'] ?? schema['allOf']) as readonly JsonSchema[] | undefined) : [target];
+  const union = schema['anyOf'] ?? schema['oneOf'] ?? schema['allOf'];
+  const parts: readonly unknown[] | undefined = target !== undefined ? [target] : Array.isArray(union) ? union : undefined;
   if (parts === undefined || depth >= MAX_UNION_DEPTH) return [schema];
-  return parts.flatMap((part) => leavesOf(part, definitions, depth + 1));
+  return parts.flatMap((part) => leavesOf(asSchema(part), definitions, depth + 1));
 }
 
 function typesOf(leaf: JsonSchema): readonly string[] {
   const type = leaf['type'];
-  return typeof type === 'string' ? [type] : Array.isArray(type) ? type : [];
+  return typeof type === 'string' ? [type] : textList(type);
 }
 
 function literalsOf(leaf: JsonSchema): readonly unknown[] | undefined {

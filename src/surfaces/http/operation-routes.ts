@@ -43,7 +43,7 @@ export function createOperationRoutes(operations: readonly BoundOperation[], dep
     };
   });
   refuseTwins(routes);
-  return routes.sort((a, b) => compareCode(sortKey(a.path), sortKey(b.path)));
+  return routes.toSorted((a, b) => compareCode(sortKey(a.path), sortKey(b.path)));
 }
 
 function refuseTwins(routes: readonly OperationRoute[]): void {

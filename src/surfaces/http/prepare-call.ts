@@ -4,7 +4,7 @@ import type { Logger } from '../../kernel/logger.ts';
 import type { BoundOperation, Principal, Upload } from '../../kernel/operation.ts';
 import { createInputAssembler, type InputAssembler } from './operation-input.ts';
 import type { Exchange } from './reply.ts';
-import { declaredLength, parseJsonObject, readBytes } from './request-body.ts';
+import { declaredLength, parseJsonObject, readBytes, SMALL_BODY_BYTES } from './request-body.ts';
 import { type Spool, spoolBody } from './upload.ts';
 import { UserBudget } from './user-budget.ts';
 
@@ -28,8 +28,6 @@ export interface RequestBudgets {
 /** Bodies in memory: a user's share as a multiple of the largest body, and all users' together. */
 const BODIES_PER_USER = 4;
 const BODIES_TOTAL = 32;
-/** Bodies up to this size are not counted: the gate's limits bound how many of them wait. */
-const SMALL_BODY_BYTES = 16 * 1024;
 const UPLOADS_PER_USER = 2;
 const UPLOADS_TOTAL = 8;
 
@@ -93,14 +91,18 @@ async function prepareJson(exchange: Exchange, principal: Principal, assemble: A
   const length = declaredLength(exchange, maxBodyBytes, 'MAX_BODY_BYTES');
   if (length === 0) return { input: assemble(), release: releaseNothing };
   refuseOtherTypes(exchange.request.headers);
-  const size = length === 'unknown' ? maxBodyBytes : length;
-  const held = shared.budgets.bodies.take(principal.caller.userId, size > SMALL_BODY_BYTES ? size : 0);
+  // Small bodies are not counted: the gate's limits bound how many of them wait.
+  const hold = (bytes: number): Disposable => shared.budgets.bodies.take(principal.caller.userId, bytes);
+  let held = length !== 'unknown' && length > SMALL_BODY_BYTES ? hold(length) : undefined;
+  const release = (): void => held?.[Symbol.dispose]();
+  const onLarge = (): void => {
+    held = hold(maxBodyBytes);
+  };
   try {
-    const bytes = await readBytes(exchange, length, { clock, maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, option: 'MAX_BODY_BYTES' });
-    const input = assemble(bytes.byteLength === 0 ? undefined : parseJsonObject(bytes));
-    return { input, release: () => held[Symbol.dispose]() };
+    const bytes = await readBytes(exchange, length, { clock, maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, option: 'MAX_BODY_BYTES', onLarge });
+    return { input: assemble(bytes.byteLength === 0 ? undefined : parseJsonObject(bytes)), release };
   } catch (error) {
-    held[Symbol.dispose]();
+    release();
     throw error;
   }
 }
@@ -130,8 +132,9 @@ async function prepareUpload(exchange: Exchange, principal: Principal, assemble:
   if (spool === undefined) throw new PolymniaError('invalid_input', 'This server takes no raw bodies; send JSON.');
   refuseEncoding(exchange.request.headers);
   const input = assemble();
-  using _slot = budgets.uploads.take(principal.caller.userId, 1);
-  const upload = await spoolBody(exchange, spool, { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs });
+  const slot = budgets.uploads.take(principal.caller.userId, 1);
+  const limits = { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs };
+  const upload = await spoolBody(exchange, spool, limits).finally(() => slot[Symbol.dispose]());
   return { input, upload, release: (isOk) => removeSpooled(isOk, spool, upload, exchange.requestId, deps) };
 }
 

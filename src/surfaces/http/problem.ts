@@ -33,7 +33,9 @@ export function problemReply(error: PolymniaError, requestId: string, headers: R
 export function translate(thrown: unknown, requestId: string, logger: Logger): PolymniaError {
   if (thrown instanceof PolymniaError) return thrown;
   if (thrown instanceof HTTPException && thrown.status < 500) {
-    return new PolymniaError(thrown.status === 413 ? 'too_large' : 'invalid_input', 'The request is not valid HTTP for this address.', { cause: thrown });
+    return new PolymniaError(thrown.status === 413 ? 'too_large' : 'invalid_input', 'The request is not valid HTTP for this address.', {
+      cause: thrown,
+    });
   }
   const error = toPolymniaError(thrown);
   if (error.code === 'internal') logger.error('unexpected failure of a request', { requestId }, thrown);

@@ -13,7 +13,12 @@ export interface BodyLimits {
   readonly timeoutMs: number;
   /** Name of the option behind `maxBytes`. */
   readonly option: string;
+  /** Called once when a chunked body turns out longer than {@link SMALL_BODY_BYTES}; may throw to refuse it. */
+  readonly onLarge?: () => void;
 }
+
+/** Bodies up to this size count as small. */
+export const SMALL_BODY_BYTES = 16 * 1024;
 
 /** Declared length of the body: bytes, `unknown` for a chunked one, 0 for none. Throws `too_large` above the limit. */
 export function declaredLength(exchange: Exchange, maxBytes: number, option: string): number | 'unknown' {
@@ -24,12 +29,15 @@ export function declaredLength(exchange: Exchange, maxBytes: number, option: str
     return incomingOf(exchange.context) === undefined && exchange.request.body !== null ? 'unknown' : 0;
   }
   const length = Number(text);
+  if (!Number.isSafeInteger(length)) return 'unknown';
   if (length > maxBytes) throw tooLarge(maxBytes, option);
   return length;
 }
 
 export function tooLarge(maxBytes: number, option: string): PolymniaError {
-  return new PolymniaError('too_large', `The body is larger than ${option} (${maxBytes} bytes).`, { details: { limit: option, limitBytes: maxBytes } });
+  return new PolymniaError('too_large', `The body is larger than ${option} (${maxBytes} bytes).`, {
+    details: { limit: option, limitBytes: maxBytes },
+  });
 }
 
 /** Reads the whole body within its limits. A client that hangs up meanwhile is `cancelled`, never a fault of ours. */
@@ -55,13 +63,15 @@ async function readCounted(request: Request, limits: BodyLimits, signal: AbortSi
   let size = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const before = size;
       size += part.value.byteLength;
-      if (size > limits.maxBytes) {
-        stop();
-        throw tooLarge(limits.maxBytes, limits.option);
-      }
+      if (size > limits.maxBytes) throw tooLarge(limits.maxBytes, limits.option);
+      if (before <= SMALL_BODY_BYTES && size > SMALL_BODY_BYTES) limits.onLarge?.();
       chunks.push(part.value);
     }
+  } catch (error) {
+    stop();
+    throw error;
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -84,10 +94,14 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export function parseJsonObject(bytes: ArrayBuffer): Readonly<Record<string, unknown>> {
   const text = decode(bytes);
   const value = parseJson(text, 'The body');
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new PolymniaError('invalid_input', 'The body must be a JSON object, such as {"content": "…"}.');
   }
-  return value as Readonly<Record<string, unknown>>;
+  return value;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function decode(bytes: ArrayBuffer): string {
@@ -113,7 +127,9 @@ export function parseJson(text: string, what: string): unknown {
 
 /** Few brackets cannot nest deep, and a key can only spell `__proto__` plainly or with an escape: most bodies need no walk. */
 function needsWalk(text: string): boolean {
-  return text.includes('__proto__') || text.includes('\\u') || hasMoreThan(text, '{', MAX_JSON_DEPTH / 2) || hasMoreThan(text, '[', MAX_JSON_DEPTH / 2);
+  return (
+    text.includes('__proto__') || text.includes('\\u') || hasMoreThan(text, '{', MAX_JSON_DEPTH / 2) || hasMoreThan(text, '[', MAX_JSON_DEPTH / 2)
+  );
 }
 
 function hasMoreThan(text: string, character: string, limit: number): boolean {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Gate } from '../../domains/admission/index.ts';
 import { ManualClock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Upload } from '../../kernel/operation.ts';
-import { KEY, notebookApp, recordingLogger, request } from './http-test-kit.ts';
+import { KEY, notebookApp, recordingLogger, request, TestGate } from './http-test-kit.ts';
 import type { Spool } from './upload.ts';
 
 const lines = { accept: 'application/x-ndjson' };
@@ -14,7 +15,10 @@ describe('JSON lines', () => {
     const { app, gate } = notebookApp();
     const answer = await app.fetch(request('/api/v1/notes/export?count=5000', { headers: lines }));
     expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
-    const rows = (await answer.text()).trimEnd().split('\n').map((line) => JSON.parse(line).line);
+    const rows = (await answer.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).line);
     expect(rows).toEqual(Array.from({ length: 5000 }, (_, line) => line));
     expect(gate.open).toBe(0);
   });
@@ -33,7 +37,10 @@ describe('JSON lines', () => {
     const { logger, errors } = recordingLogger();
     const { app, gate } = notebookApp({ logger });
     const text = await (await app.fetch(request(`/api/v1/notes/export?count=9&failAt=2${query}`, { headers: lines }))).text();
-    const rows = text.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const rows = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(rows.at(-1).error).toMatchObject({ code });
     expect(rows.slice(0, -1).map((row) => row.line)).toEqual([0, 1]);
     expect(text).not.toContain('secret');
@@ -80,7 +87,9 @@ describe('events', () => {
     const answer = await app.fetch(request('/api/v1/notes/slow', { json: {}, headers: events }));
     expect(answer.headers.get('content-type')).toBe('text/event-stream');
     book.release();
-    expect(await answer.text()).toBe('event: progress\ndata: {"phase":"waiting","done":1,"total":2,"unit":"steps"}\n\nevent: result\ndata: {"done":true}\n\n');
+    expect(await answer.text()).toBe(
+      'event: progress\ndata: {"phase":"waiting","done":1,"total":2,"unit":"steps"}\n\nevent: result\ndata: {"done":true}\n\n',
+    );
   });
 
   it('tells an error that comes late, and answers an early refusal plainly', async () => {
@@ -138,10 +147,15 @@ function memorySpool(fail = false): Spool & { readonly held: Map<string, number>
   };
 }
 
-describe('uploads', () => {
-  const raw = (body: string | ReadableStream<Uint8Array> | null, query = '', headers: Record<string, string> = {}, key: string | null = KEY) =>
-    request(`/api/v1/notes/import${query}`, { method: 'POST', body, key, headers: { 'content-type': 'application/x-ndjson', ...headers } });
+const raw = (body: string | ReadableStream<Uint8Array> | null, query = '', headers: Record<string, string> = {}, key: string | null = KEY) =>
+  request(`/api/v1/notes/import${query}`, { method: 'POST', body, key, headers: { 'content-type': 'application/x-ndjson', ...headers } });
 
+/** A gate that knows the caller and refuses the call. */
+const refusing: Gate = Object.assign(new TestGate(), {
+  call: async () => ({ ok: false, error: new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: 1 }) }) as const,
+});
+
+describe('uploads', () => {
   it('spools the body before the call, hands it over, and removes it after', async () => {
     const spool = memorySpool();
     const { app } = notebookApp({ spool });
@@ -182,6 +196,24 @@ describe('uploads', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('keeps the body of a call that a stop cut short, and lets a failed removal not spoil the answer', async () => {
+    const spool = memorySpool();
+    let isDraining = false;
+    const { app } = notebookApp({ spool, isDraining: () => isDraining });
+    const write = spool.write.bind(spool);
+    const stopping = { ...spool, write: (...args: Parameters<Spool['write']>) => write(...args).finally(() => (isDraining = true)) };
+    const cut = await notebookApp({ spool: stopping, isDraining: () => isDraining }).app.fetch(raw('x', '?source=a&source=b'));
+    expect(cut.status).toBe(400);
+    isDraining = false;
+    const failing = await notebookApp({ spool: stopping, isDraining: () => isDraining, gate: refusing }).app.fetch(raw('x'));
+    expect(failing.status).toBe(503);
+    expect(spool.held.size).toBe(1);
+    isDraining = false;
+    const unremovable = { ...spool, write, remove: () => Promise.reject(new Error('busy')) };
+    expect((await notebookApp({ spool: unremovable }).app.fetch(raw('x'))).status).toBe(200);
+    expect((await app.fetch(raw('x'))).status).toBe(200);
+  });
+
   it('takes two imports of one user at a time', async () => {
     const gates: (() => void)[] = [];
     const spool: Spool = {
@@ -189,7 +221,8 @@ describe('uploads', () => {
       remove() {},
     };
     const { app } = notebookApp({ spool });
-    const running = [app.fetch(raw('x')), app.fetch(raw('x'))];
+    const upload = async () => app.fetch(raw('x'));
+    const running = [upload(), upload()];
     await settled();
     expect((await app.fetch(raw('x'))).status).toBe(429);
     for (const open of gates) open();

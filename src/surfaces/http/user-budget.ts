@@ -9,7 +9,6 @@ export interface BudgetLimits {
 }
 
 const RETRY_MS = 1000;
-const NOTHING: Disposable = { [Symbol.dispose]() {} };
 
 /**
  * Bounds what requests hold before the gate has admitted them (bodies in memory, uploads on their way to disk):
@@ -26,10 +25,10 @@ export class UserBudget {
 
   /** Takes `amount` for a user until disposed. Throws `rate_limited` above the user's share, `overloaded` above the whole. */
   take(userId: string, amount: number): Disposable {
-    if (amount === 0) return NOTHING;
     const held = (this.#held.get(userId) ?? 0) + amount;
     const { perUser, total, what } = this.#limits;
-    if (held > perUser) throw new PolymniaError('rate_limited', `You send too many ${what} at once; let some finish first.`, { retryAfterMs: RETRY_MS });
+    if (held > perUser)
+      throw new PolymniaError('rate_limited', `You send too many ${what} at once; let some finish first.`, { retryAfterMs: RETRY_MS });
     if (this.#total + amount > total) {
       throw new PolymniaError('overloaded', `The server takes no more ${what} at the moment.`, { retryAfterMs: RETRY_MS });
     }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, string } from 'fast-check';
 import { expect, it } from 'vitest';
 import { clientName } from './client-name.ts';
 
@@ -14,8 +14,8 @@ it.each([
 });
 
 it('is short, well formed and printable whatever a client calls itself', () => {
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 400 }), fc.string({ unit: 'binary-ascii', maxLength: 400 }), (name, version) => {
+  assert(
+    property(string({ unit: 'binary', maxLength: 400 }), string({ unit: 'binary-ascii', maxLength: 400 }), (name, version) => {
       const result = clientName({ name, version }, undefined) ?? 'nothing left';
       expect(result.length).toBeLessThanOrEqual(200);
       expect(result.isWellFormed()).toBe(true);

@@ -65,6 +65,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const handler = createMcpHandler(
     (context) => {
       const exchange = createMcpExchange(parts, originOf(context));
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no EventTarget
+      exchange.server.onerror = (error) => report(logger, error);
       extraTools?.(exchange);
       return exchange.server;
     },
@@ -127,7 +129,10 @@ function refusal(status: number, code: number, message: string): Response {
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message } }, { status });
 }
 
-/** The SDK reports both what it refused and what broke inside; only the second needs an operator. */
+/**
+ * The SDK reports what it refused and what broke inside alike; only the second needs an operator. A refusal's
+ * message may quote the request and is left out.
+ */
 function report(logger: Logger, error: Error): void {
   if (error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError) logger.error('MCP exchange failed', {}, error);
   else logger.debug('MCP request refused', { reason: error.name });

@@ -10,7 +10,7 @@ import {
 import type { CallOutcome, Gate } from '../../domains/admission/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { toPolymniaError } from '../../kernel/errors.ts';
-import type { BoundOperation, Principal } from '../../kernel/operation.ts';
+import type { BoundOperation, Principal, Progress } from '../../kernel/operation.ts';
 import { clientName } from './client-name.ts';
 import { createProgressNotifier, type ProgressNotifier } from './progress-notifier.ts';
 import type { ToolCatalogue } from './tool-catalogue.ts';
@@ -85,7 +85,7 @@ async function admitCall(
       requestId,
       origin: { surface: 'mcp', ...(client === undefined ? {} : { client }) },
       signal: ctx.mcpReq.signal,
-      ...(progress === undefined ? {} : { onProgress: progress.report }),
+      ...(progress === undefined ? {} : { onProgress: (step: Progress) => progress.report(step) }),
     });
   } catch (error) {
     // The SDK sends a thrown message to the client as it is; nothing foreign may get there.
@@ -94,7 +94,8 @@ async function admitCall(
 }
 
 function progressOf(clock: Clock, ctx: ServerContext): ProgressNotifier | undefined {
-  const progressToken = ctx.mcpReq._meta?.progressToken;
+  const { _meta: meta } = ctx.mcpReq;
+  const progressToken = meta?.progressToken;
   if (progressToken === undefined) return undefined;
   return createProgressNotifier(clock, (value) => {
     // Fails only when the client has gone, which the call's signal tells it.

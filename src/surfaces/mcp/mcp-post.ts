@@ -79,7 +79,10 @@ function headerValue(value: string): string {
 async function* answerLines(response: Response): AsyncGenerator<string> {
   if (response.body === null) return;
   const type = response.headers.get('content-type') ?? '';
-  if (type.startsWith('text/event-stream')) return yield* readEventData(response.body, MAX_MESSAGE_BYTES);
+  if (type.startsWith('text/event-stream')) {
+    yield* readEventData(response.body, MAX_MESSAGE_BYTES);
+    return;
+  }
   const text = await boundedText(response.body);
   const value = parseJson(text);
   if (Array.isArray(value)) yield* value.map((item) => JSON.stringify(item));

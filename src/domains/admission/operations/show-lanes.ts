@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import type { Insight } from '../insight.ts';
+import type { ServerControl } from '../server-control.ts';
 
 const userState = z.object({
   user: z.string(),
@@ -11,7 +11,7 @@ const userState = z.object({
 });
 
 /** Lanes and waiting lines as they stand. */
-export const showLanes = defineOperation<Insight>()({
+export const showLanes = defineOperation<ServerControl>()({
   name: 'show_lanes',
   title: 'Show lanes and waiting lines',
   description: 'Permits in use and waiting lines of every lane, with the users in them.',
@@ -35,8 +35,8 @@ export const showLanes = defineOperation<Insight>()({
   target: { kind: 'none' },
   http: { method: 'GET', path: '/admin/lanes' },
   hiddenFromModels: true,
-  run: async (insight, { maxUsers }) => ({
-    lanes: insight.lanes(maxUsers).map(({ name, capacity, running, waiting, meanServiceMs, groups, truncated }) => ({
+  run: async (control, { maxUsers }) => ({
+    lanes: control.lanes(maxUsers).map(({ name, capacity, running, waiting, meanServiceMs, groups, truncated }) => ({
       name,
       capacity,
       running,

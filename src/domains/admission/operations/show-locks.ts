@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import type { Insight } from '../insight.ts';
+import type { ServerControl } from '../server-control.ts';
 
 /** Locks that are held or waited for. */
-export const showLocks = defineOperation<Insight>()({
+export const showLocks = defineOperation<ServerControl>()({
   name: 'show_locks',
   title: 'Show locks',
   description: 'Locks on the life-cycle of space files: who holds them, for how long, and how many wait.',
@@ -25,5 +25,5 @@ export const showLocks = defineOperation<Insight>()({
   target: { kind: 'none' },
   http: { method: 'GET', path: '/admin/locks' },
   hiddenFromModels: true,
-  run: async (insight) => ({ locks: insight.locks().map((lock) => ({ ...lock, holders: [...lock.holders] })) }),
+  run: async (control) => ({ locks: control.locks().map((lock) => ({ ...lock, holders: [...lock.holders] })) }),
 });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import type { Insight } from '../insight.ts';
+import type { ServerControl } from '../server-control.ts';
 
 /** Who keeps the server busy. */
-export const showUsage = defineOperation<Insight>()({
+export const showUsage = defineOperation<ServerControl>()({
   name: 'show_usage',
   title: 'Show the busiest users',
   description: 'The users whose calls took the most thread time of late; older use counts half as much every minute.',
@@ -17,5 +17,5 @@ export const showUsage = defineOperation<Insight>()({
   target: { kind: 'none' },
   http: { method: 'GET', path: '/admin/usage' },
   hiddenFromModels: true,
-  run: async (insight, { limit }) => ({ users: [...insight.busiest(limit)] }),
+  run: async (control, { limit }) => ({ users: [...control.busiest(limit)] }),
 });

@@ -8,6 +8,8 @@ import { META, metaNumber } from './meta.ts';
 
 /** Best rows by words that take part in ranking. */
 const MAX_MATCHED = 1_000;
+/** Filtered rows that are enough to rank without the commonest words. */
+const ENOUGH_MATCHED = 200;
 /** Nearest rows by vector that take part in ranking. */
 const MAX_NEAREST = 200;
 
@@ -24,11 +26,12 @@ export interface Scope {
 }
 
 export function scopeOf(cell: Cell, filter: MemoryFilter, now: number): Scope {
-  const where = filterSql(cell, filter, now, 'collect');
+  const where = filterSql(cell, filter, now);
   const all = isEmptyFilter(filter);
   if (all) return { where, all, ids: { sql: 'not in (select id from memories where expires_at <= ?)', values: [now] } };
   if (!isLedByIndex(filter)) return { where, all, ids: undefined };
-  return { where, all, ids: { sql: `in (select m.id from memories m where ${where.sql} and alive())`, values: where.values } };
+  const { sql, values } = filterSql(cell, filter, now, 'collect');
+  return { where, all, ids: { sql: `in (select m.id from memories m where ${sql} and alive())`, values } };
 }
 
 /** A row that takes part in ranking. */
@@ -39,25 +42,32 @@ export interface Candidate extends LexicalHit {
 const COLUMNS = 'm.id, m.thread, m.place, m.occurred_at';
 
 /** Rows that hold any of the words, best first by BM25. At least one term. */
-export function matchedRows(cell: Cell, terms: readonly string[], { where, ids, all }: Scope): Candidate[] {
-  const expression = all ? economicExpression(cell, terms) : matchExpression(terms);
-  const rows =
-    ids === undefined
-      ? cell.all(
-          `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
-           where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
-          expression,
-          ...where.values,
-        )
-      : cell.all(
-          `select ${COLUMNS}, f.score from
-             (select rowid as id, bm25(memory_text) as score from memory_text
-              where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ${MAX_MATCHED}) f
-           cross join memories m on m.id = f.id order by f.score`,
-          expression,
-          ...ids.values,
-        );
-  return rows.map((row) => toCandidate(row, -Number(row['score'])));
+export function matchedRows(cell: Cell, terms: readonly string[], scope: Scope): Candidate[] {
+  const every = matchExpression(terms);
+  const economic = scope.all || scope.ids === undefined ? economicExpression(cell, terms) : every;
+  const rows = matches(cell, economic, scope);
+  // A filter may leave too little of the rows with rarer words.
+  const enough = scope.all || economic === every || rows.length >= ENOUGH_MATCHED;
+  return (enough ? rows : matches(cell, every, scope)).map((row) => toCandidate(row, -Number(row['score'])));
+}
+
+function matches(cell: Cell, expression: string, { where, ids }: Scope): readonly Row[] {
+  if (ids === undefined) {
+    return cell.all(
+      `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
+       where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
+      expression,
+      ...where.values,
+    );
+  }
+  return cell.all(
+    `select ${COLUMNS}, f.score from
+       (select rowid as id, bm25(memory_text) as score from memory_text
+        where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ${MAX_MATCHED}) f
+     cross join memories m on m.id = f.id order by f.score`,
+    expression,
+    ...ids.values,
+  );
 }
 
 /**

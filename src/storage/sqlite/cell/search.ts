@@ -28,7 +28,8 @@ interface Scored {
   readonly row: number;
   readonly occurredAt: number;
   readonly score: number;
-  readonly why: SearchHit['why'];
+  /** Made for the winners only. */
+  readonly why: () => SearchHit['why'];
 }
 
 /**
@@ -39,12 +40,12 @@ export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
   const scope = scopeOf(cell, request.filter, now);
   const lexical = lexicalList(cell, request, scope, now);
   const nearest = vectorList(cell, request, scope, now);
-  const ordered = orderRanked(nearest === undefined ? lexical : fuse(lexical, nearest));
+  // Best first, so a threshold on the score and the cut may come in any order.
+  const ordered = orderRanked(nearest === undefined ? lexical : fuse(lexical, nearest)).slice(0, request.limit);
   const scores = relativeScores(ordered.map(({ score }) => score));
-  const winners = ordered.map((hit, index) => ({ ...hit, score: scores[index] ?? 0 })).filter(({ score }) => score >= (request.minScore ?? 0));
   return {
     mode: nearest === undefined ? 'lexical' : 'hybrid',
-    hits: winners.slice(0, request.limit).flatMap((hit) => load(cell, hit)),
+    hits: ordered.flatMap((hit, index) => load(cell, hit, scores[index] ?? 0, request.minScore ?? 0)),
     pendingVectors: pendingCount(cell, targetModel(cell), now),
   };
 }
@@ -58,7 +59,7 @@ function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: numb
   const occurredAt = new Map(candidates.map((candidate) => [candidate.row, candidate.occurredAt]));
   const ranked = lendScores(candidates);
   const best = ranked[0]?.score ?? 1;
-  return ranked.map((hit) => withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: reasons(hit, best) }, request, now));
+  return ranked.map((hit) => withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: () => reasons(hit, best) }, request, now));
 }
 
 /** A row's own words with the share it would get as a thread of one, and what the rest of its thread added; of the best score. */
@@ -72,27 +73,31 @@ function vectorList(cell: Cell, { vector, ...request }: SearchRequest, scope: Sc
   const searchable = vector === undefined ? undefined : searchableModel(cell);
   if (vector === undefined || searchable?.model !== vector.model || searchable.dimension !== vector.values.length) return undefined;
   return nearestRows(cell, vector.model, vector.values, scope).map(({ row, occurredAt, score }) =>
-    withRecency({ row, occurredAt, score, why: { vector: score } }, request, now),
+    withRecency({ row, occurredAt, score, why: () => ({ vector: score }) }, request, now),
   );
 }
 
 function withRecency(hit: Scored, { recencyWeight = 0 }: Pick<SearchRequest, 'recencyWeight'>, now: number): Scored {
   if (recencyWeight <= 0) return hit;
   const score = recencyBoost(hit.score, hit.occurredAt, now, recencyWeight, RECENCY_HALF_LIFE_MS);
-  return { ...hit, score, why: { ...hit.why, recency: 1 - hit.score / score } };
+  return { ...hit, score, why: () => ({ ...hit.why(), recency: score > 0 ? 1 - hit.score / score : 0 }) };
 }
 
 function fuse(lexical: readonly Scored[], nearest: readonly Scored[]): Scored[] {
   const lists = [orderRanked(lexical), orderRanked(nearest)] as const;
   const byRow = new Map<number, Scored>();
-  for (const hit of lists.flat()) byRow.set(hit.row, { ...hit, why: { ...byRow.get(hit.row)?.why, ...hit.why } });
+  for (const hit of lists.flat()) {
+    const other = byRow.get(hit.row);
+    byRow.set(hit.row, other === undefined ? hit : { ...hit, why: () => ({ ...other.why(), ...hit.why() }) });
+  }
   return fuseByRank(lists.map((list) => list.map(({ row }) => row))).flatMap(({ key, score }) => {
     const hit = byRow.get(key);
     return hit === undefined ? [] : [{ ...hit, score }];
   });
 }
 
-function load(cell: Cell, { row, score, why }: Scored): SearchHit[] {
+function load(cell: Cell, { row, why }: Scored, score: number, minScore: number): SearchHit[] {
+  if (score < minScore) return [];
   const found = cell.get(`select ${MEMORY_COLUMNS} from memories m where m.id = ?`, row);
-  return found === undefined ? [] : [{ memory: toStoredMemory(found), score, why }];
+  return found === undefined ? [] : [{ memory: toStoredMemory(found), score, why: why() }];
 }

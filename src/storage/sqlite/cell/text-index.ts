@@ -4,7 +4,7 @@ import { int, tagsOf, text } from './memory-row.ts';
 import { META, metaNumber, setMeta } from './meta.ts';
 
 /** Pages one slice of merging writes: about 2 ms. */
-const SCRUB_PAGES = 32;
+const SCRUB_PAGES = 24;
 /** Content a slice of rebuilding takes in before it stops, in UTF-16 units: about 5 ms. */
 const REINDEX_UNITS = 64 * 1024;
 

@@ -7,10 +7,8 @@ import type { Row } from '../cell/cell.ts';
  * trust it; JSON columns hold what we serialised.
  */
 
-export const USER_COLUMNS =
-  'u.id, u.name, u.role, u.status, u.time_zone, u.weight, u.limits, u.created_at, u.service_id, u.external_id';
-export const KEY_COLUMNS =
-  'k.id, k.user, k.name, k.scopes, k.spaces, k.expires_at, k.created_at, k.created_by, k.last_used_at, k.revoked_at';
+export const USER_COLUMNS = 'u.id, u.name, u.role, u.status, u.time_zone, u.weight, u.limits, u.created_at, u.service_id, u.external_id';
+export const KEY_COLUMNS = 'k.id, k.user, k.name, k.scopes, k.spaces, k.expires_at, k.created_at, k.created_by, k.last_used_at, k.revoked_at';
 export const SPACE_COLUMNS = 's.id, s.key, s.name, s.kind, s.payer, s.created_at';
 /** Of `spaces s`, `members m` and the payer `p`. */
 export const ACCESS_COLUMNS = 's.id, s.key, s.kind, s.payer, m.role, p.limits as payer_limits';

@@ -8,7 +8,9 @@ export interface WriterData {
 }
 
 /** Between main thread and writer: `run` is answered by one `done` with the same id, in the order of commits. */
-export type ToWriter = { readonly kind: 'run'; readonly id: number; readonly name: SystemWriteName; readonly args: unknown } | { readonly kind: 'stop' };
+export type ToWriter =
+  | { readonly kind: 'run'; readonly id: number; readonly name: SystemWriteName; readonly args: unknown }
+  | { readonly kind: 'stop' };
 
 export interface WriteFailure {
   readonly code: ErrorCode;

@@ -118,7 +118,7 @@ export class ThreadHost implements AsyncDisposable {
   #start(): Worker {
     const { entry, name, config } = this.#options;
     const data: ThreadData = { config, stopFlags: this.#flags };
-    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {} });
+    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {}, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
     let cause: unknown;
     this.#ready = false;
     worker.on('message', (message: FromThread) => this.#receive(message));

@@ -42,7 +42,11 @@ export function spaceById(file: SystemFile, spaceId: string): Space | undefined 
   return row && toSpace(row);
 }
 
-export function listSpaces(file: SystemFile, userId: string | undefined, { limit, after = FIRST }: ListPage): readonly (Space & { readonly role?: Role })[] {
+export function listSpaces(
+  file: SystemFile,
+  userId: string | undefined,
+  { limit, after = FIRST }: ListPage,
+): readonly (Space & { readonly role?: Role })[] {
   const rest = 's.deleted_at is null and (s.created_at, s.id) > (?, ?) order by s.created_at, s.id limit ?';
   if (userId === undefined) {
     return file.all(`select ${SPACE_COLUMNS} from spaces s where s.kind = 'shared' and ${rest}`, after.at, after.id, limit).map(toSpace);

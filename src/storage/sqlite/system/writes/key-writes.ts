@@ -21,7 +21,8 @@ export function createKey(file: SystemFile, { key, guard, audit }: { key: NewKey
   const user = userById(file, key.userId);
   if (user === undefined) throw notFound('user');
   refuseCreator(file, guard, key.createdAt);
-  if (user.service !== undefined) throw new PolymniaError('conflict', 'This user belongs to a service, which speaks for it; it can have no keys of its own.');
+  if (user.service !== undefined)
+    throw new PolymniaError('conflict', 'This user belongs to a service, which speaks for it; it can have no keys of its own.');
   for (const space of key.spaces ?? []) {
     if (spaceById(file, space) === undefined || memberOf(file, space, key.userId) === undefined) throw notFound('space');
   }

@@ -33,4 +33,3 @@ export function saveUsage(file: SystemFile, { totals }: { totals: readonly (read
     on conflict do update set bytes = excluded.bytes`;
   for (const [payer, bytes] of totals) file.run(sql, bytes, payer);
 }
-

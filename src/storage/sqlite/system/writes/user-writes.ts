@@ -1,5 +1,6 @@
 import type { AuditEntry, DeletionIntent, User } from '../../../../domains/identity/model.ts';
 import type { DeletionPlan, NewKey, NewServiceUser, NewUser, UserChange } from '../../../../domains/identity/store.ts';
+import { deletionObstacle, lastAdminObstacle } from '../../../../domains/identity/store.ts';
 import { notFound, PolymniaError } from '../../../../kernel/errors.ts';
 import type { SystemFile } from '../open-system-file.ts';
 import { countServiceUsers, deletionPlan, isLastAdmin, userByExternalId, userById } from '../reads/user-reads.ts';
@@ -60,29 +61,12 @@ export function claimServiceUser(file: SystemFile, { user, maxUsers }: { user: N
 export function updateUser(file: SystemFile, { userId, change, audit }: { userId: string; change: UserChange; audit: AuditEntry }): User {
   const user = existing(file, userId);
   const loses = (change.status ?? 'active') !== 'active' || (change.role ?? 'admin') !== 'admin';
-  if (loses && isLastAdmin(file, user)) throw lastAdmin();
+  if (loses && isLastAdmin(file, user)) throw lastAdminObstacle();
   const sql = 'update users set role = ?, status = ?, time_zone = ?, weight = ?, limits = ? where id = ?';
   const next = { ...user, ...change };
   file.run(sql, next.role, next.status, next.timeZone, next.weight, JSON.stringify(next.limits), userId);
   addAudit(file, audit);
   return existing(file, userId);
-}
-
-function lastAdmin(): PolymniaError {
-  return new PolymniaError('conflict', 'This is the last active administrator; make another user administrator first.');
-}
-
-/** Why the user cannot be deleted; undefined when nothing stands in the way. */
-function obstacle(plan: DeletionPlan): PolymniaError | undefined {
-  if (plan.blockers.length > 0) {
-    const names = plan.blockers.map(({ id, name, reason }) => `"${name}" (${id}, ${reason === 'payer' ? 'pays' : 'last owner'})`).join(', ');
-    const spaces = plan.blockers;
-    return new PolymniaError('conflict', `The user is last owner or payer of ${names}; hand over or delete these spaces first.`, { details: { spaces } });
-  }
-  if (plan.lastAdmin) return lastAdmin();
-  if (plan.serviceUsers === 0) return undefined;
-  const { serviceUsers } = plan;
-  return new PolymniaError('conflict', `This service still has ${serviceUsers} users of its own; delete them first.`, { details: { serviceUsers } });
 }
 
 export function beginUserDeletion(
@@ -91,7 +75,7 @@ export function beginUserDeletion(
 ): DeletionPlan {
   const plan = deletionPlan(file, userId);
   if (plan === undefined) throw notFound('user');
-  const refusal = obstacle(plan);
+  const refusal = deletionObstacle(plan);
   if (refusal !== undefined) throw refusal;
   const at = intent.createdAt;
   file.run('update keys set revoked_at = ? where user = ? and revoked_at is null', at, userId);

@@ -1,0 +1,35 @@
+import type { Settings } from '../config/options.ts';
+import type { LaneTable } from '../domains/admission/index.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** The lanes' limits as the options set them. */
+export function laneTable(settings: Settings): LaneTable {
+  return {
+    memory: {
+      permits: settings.MAX_CONCURRENT_MEMORY_OPS,
+      separateWrites: true,
+      timeoutMs: settings.MEMORY_OP_TIMEOUT,
+      timeoutName: 'MEMORY_OP_TIMEOUT',
+      rateLimit: settings.RATE_LIMIT_MEMORY_PER_MIN,
+      windowMs: MINUTE,
+    },
+    bulk: {
+      permits: settings.MAX_CONCURRENT_BULK_OPS,
+      separateWrites: false,
+      timeoutMs: settings.BULK_OP_TIMEOUT,
+      timeoutName: 'BULK_OP_TIMEOUT',
+      rateLimit: settings.RATE_LIMIT_BULK_PER_HOUR,
+      windowMs: HOUR,
+    },
+    admin: {
+      permits: settings.MAX_CONCURRENT_ADMIN_OPS,
+      separateWrites: false,
+      timeoutMs: settings.ADMIN_OP_TIMEOUT,
+      timeoutName: 'ADMIN_OP_TIMEOUT',
+      rateLimit: settings.RATE_LIMIT_ADMIN_PER_MIN,
+      windowMs: MINUTE,
+    },
+  };
+}

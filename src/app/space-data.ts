@@ -1,0 +1,55 @@
+import type { SpaceData } from '../domains/identity/index.ts';
+import type { MemoryStore, StoreCall } from '../domains/memory/store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { startDeadline } from '../kernel/abort.ts';
+import type { SpaceFiles } from '../storage/sqlite/space-files.ts';
+
+/** The server's own account in the storage lines: it stands in them like one user. */
+const SYSTEM_FLOW = { user: 'system', group: 'system', weight: 1 } as const;
+const NO_METER = { add() {} };
+const DROP_LIMIT_MS = 60_000;
+const PURGE_LIMIT_MS = 30 * 60_000;
+const READ_LIMIT_MS = 30_000;
+const SLICE = 100;
+
+/** A store call on the server's own account, for at most `limitMs`. Dispose it when the call has ended. */
+function systemCall(clock: Clock, space: string, limitMs: number): StoreCall & Disposable {
+  const deadline = startDeadline(clock, limitMs, 'the limit of background work');
+  return {
+    space,
+    flow: SYSTEM_FLOW,
+    signal: deadline.signal,
+    deadlineAt: deadline.at,
+    meter: NO_METER,
+    now: clock.now(),
+    [Symbol.dispose]: () => deadline[Symbol.dispose](),
+  };
+}
+
+/** Deletes what spaces hold, for identity. */
+export function createSpaceData(deps: { readonly files: SpaceFiles; readonly store: MemoryStore; readonly clock: Clock }): SpaceData {
+  const { files, store, clock } = deps;
+  return {
+    async drop(spaceKey) {
+      using deadline = startDeadline(clock, DROP_LIMIT_MS, 'the limit of deleting a space');
+      const bytes = await files.fileBytes(spaceKey);
+      await files.drop(spaceKey, { holder: 'delete space', signal: deadline.signal });
+      return { bytes };
+    },
+    async purgeAuthored(spaceKey, author) {
+      let removed = 0;
+      for (;;) {
+        using call = systemCall(clock, spaceKey, PURGE_LIMIT_MS);
+        const slice = await store.removeMatching(call, { author }, SLICE);
+        if (slice.removed === 0) return { removed };
+        removed += slice.removed;
+      }
+    },
+  };
+}
+
+/** Bytes counted against quotas in one space, read from the space itself. */
+export async function readUsedBytes(store: MemoryStore, clock: Clock, spaceKey: string): Promise<number> {
+  using call = systemCall(clock, spaceKey, READ_LIMIT_MS);
+  return await store.usedBytes(call);
+}

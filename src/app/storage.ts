@@ -1,0 +1,83 @@
+import { getLoadablePath } from 'sqlite-vec';
+import type { Settings } from '../config/options.ts';
+import type { ImportSpool, SpaceWorkKind } from '../domains/memory/index.ts';
+import type { MemoryStore } from '../domains/memory/store.ts';
+import type { IdentityStore } from '../domains/identity/store.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Ids } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { createImportSpool } from '../storage/files/import-spool.ts';
+import { DataFolder } from '../storage/sqlite/data-folder.ts';
+import { SpaceFiles } from '../storage/sqlite/space-files.ts';
+import { createSqliteMemoryStore } from '../storage/sqlite/sqlite-memory-store.ts';
+import { createSqliteIdentityStore } from '../storage/sqlite/system/sqlite-identity-store.ts';
+import { SystemDatabase } from '../storage/sqlite/system/system-database.ts';
+import {
+  createSqliteSpaceWorkStore,
+  createSqliteStorageUsageStore,
+  type SpaceWorkStore,
+  type StorageUsageStore,
+} from '../storage/sqlite/system/upkeep-stores.ts';
+import type { RunningParts } from './running-parts.ts';
+
+/** The embedded storage: everything that stands behind a port. */
+export interface EmbeddedStorage {
+  readonly folder: DataFolder;
+  readonly files: SpaceFiles;
+  readonly memory: MemoryStore;
+  readonly identity: IdentityStore;
+  readonly usage: StorageUsageStore;
+  readonly work: SpaceWorkStore<SpaceWorkKind>;
+  readonly spool: ImportSpool;
+}
+
+interface StorageDeps {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly parts: RunningParts;
+  readonly onCommit: (seconds: number) => void;
+}
+
+/** Takes the data folder and opens what is in it. */
+export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedStorage> {
+  const { settings, clock, ids, logger, parts } = deps;
+  const folder = parts.own('data folder', await DataFolder.open(settings.DATA_DIR));
+  const system = await SystemDatabase.open({
+    path: folder.systemDb,
+    clock,
+    busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,
+    cacheKiB: settings.SQLITE_CACHE_SIZE,
+    mmapBytes: settings.SQLITE_MMAP_SIZE,
+    onCrash: (cause) => logger.error('The writer of system.db ended unasked; it starts again at the next write.', {}, cause),
+  });
+  parts.own('system.db', system);
+  const files = parts.own('space files', openSpaceFiles(folder.spaces, deps));
+  return {
+    folder,
+    files,
+    memory: createSqliteMemoryStore(files),
+    identity: createSqliteIdentityStore(system),
+    usage: createSqliteStorageUsageStore(system),
+    work: createSqliteSpaceWorkStore<SpaceWorkKind>(system),
+    spool: createImportSpool({ folder: folder.spool, ids }),
+  };
+}
+
+function openSpaceFiles(folder: string, { settings, clock, logger, onCommit }: StorageDeps): SpaceFiles {
+  return new SpaceFiles({
+    folder,
+    clock,
+    logger,
+    readers: settings.STORAGE_READERS,
+    writers: settings.STORAGE_WRITERS,
+    openFiles: settings.STORAGE_OPEN_FILES,
+    cacheKiB: settings.SQLITE_CACHE_SIZE,
+    mmapBytes: settings.SQLITE_MMAP_SIZE,
+    busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,
+    idempotencyTtlMs: settings.IDEMPOTENCY_TTL,
+    onCommit,
+    ...(settings.EMBEDDING_URL === '' ? {} : { vectorExtension: getLoadablePath() }),
+  });
+}

@@ -1,0 +1,199 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { notFound } from '../../kernel/errors.ts';
+import type { Ids } from '../../kernel/ids.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { type Caller, type Principal, roleAllows, SCOPES, type SpaceAccess } from '../../kernel/operation.ts';
+import { auditEntry, requireScope } from './actor.ts';
+import { Authenticator, callerOf } from './authenticator.ts';
+import { type AuthorityChange, AuthorityFeed } from './authority-feed.ts';
+import { Deletions } from './deletions.ts';
+import type { IdentityCore } from './identity-core.ts';
+import { KeyUses } from './key-uses.ts';
+import { Keys, newKey } from './keys.ts';
+import type { ApiKey, AuditRow, User } from './model.ts';
+import { type Page, type PageRequest, readPage } from './paging.ts';
+import type { SpaceData } from './ports.ts';
+import { ServiceUsers } from './service-users.ts';
+import { SpaceDirectory } from './space-directory.ts';
+import { type SeenSpace, Spaces } from './spaces.ts';
+import type { IdentityStore } from './store.ts';
+import { newUser, Users } from './users.ts';
+
+export interface IdentityDeps {
+  readonly store: IdentityStore;
+  readonly spaceData: SpaceData;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly options: {
+    /** MAX_USERS_PER_SERVICE. */
+    readonly maxUsersPerService: number;
+    /** NEW_SERVICE_USERS_PER_MIN. */
+    readonly newServiceUsersPerMin: number;
+  };
+}
+
+/** Who the caller is, as `whoami` tells. */
+export interface Profile {
+  readonly user: User;
+  /** Absent for the server's local credential. */
+  readonly key?: ApiKey;
+  readonly spaces: readonly SeenSpace[];
+  /** True when there are more spaces than listed here. */
+  readonly more: boolean;
+}
+
+/** Spaces a profile lists. */
+const PROFILE_SPACES = 100;
+
+/**
+ * Users, keys, spaces and members. The caches it owns are dropped in the same turn in which a commit is known, before anyone
+ * is told of it. Dispose it to write down the last uses of keys.
+ */
+export class IdentityService implements AsyncDisposable {
+  readonly users: Users;
+  readonly keys: Keys;
+  readonly spaces: Spaces;
+  readonly deletions: Deletions;
+  /** A secret of this start, accepted as the owner with all scopes, held in memory only: for the command line through server.json. */
+  readonly localCredential: string;
+  readonly #deps: IdentityDeps;
+  readonly #authenticator: Authenticator;
+  readonly #directory: SpaceDirectory;
+  readonly #feed = new AuthorityFeed();
+  readonly #uses: KeyUses;
+
+  constructor(deps: IdentityDeps) {
+    const { store, clock, ids, options } = deps;
+    this.#deps = deps;
+    this.localCredential = ids.secret();
+    this.#uses = new KeyUses(deps);
+    this.#directory = new SpaceDirectory(store, clock);
+    const { maxUsersPerService: maxUsers, newServiceUsersPerMin: newPerMinute } = options;
+    const serviceUsers = new ServiceUsers({ store, clock, ids, maxUsers, newPerMinute });
+    this.#authenticator = new Authenticator({ store, serviceUsers, uses: this.#uses, clock, localSecret: this.localCredential });
+    const core = this.#core();
+    this.users = new Users(core);
+    this.keys = new Keys(core);
+    this.deletions = new Deletions(core);
+    this.spaces = new Spaces(core, this.deletions);
+  }
+
+  /**
+   * Proves who calls, by the secret alone. `onBehalfOf` names a user of the service's own namespace, found or made.
+   * Rejects with `unauthenticated` (one text for every reason), `forbidden` (on behalf of, without the scope),
+   * `invalid_input`, `rate_limited` or `quota_exceeded` (a new user too many).
+   */
+  authenticate(secret: string, onBehalfOf?: string): Promise<Principal> {
+    return this.#authenticator.authenticate(secret, onBehalfOf);
+  }
+
+  /** By public id; undefined = the personal space. Not a member, or outside the credential's spaces: `not_found`. */
+  space(principal: Principal, spaceId: string | undefined): Promise<SpaceAccess> {
+    return this.#directory.space(principal, spaceId);
+  }
+
+  /** By the key inside a record id; as {@link space}. */
+  spaceByKey(principal: Principal, key: string): Promise<SpaceAccess> {
+    return this.#directory.spaceByKey(principal, key);
+  }
+
+  /** Every space the principal may read, the personal one first. */
+  readableSpaces(principal: Principal): Promise<readonly SpaceAccess[]> {
+    return this.#directory.readableSpaces(principal);
+  }
+
+  /** Told, after the commit, of every loss of authority. The returned function ends the subscription. */
+  onAuthorityChange(listener: (change: AuthorityChange) => void): () => void {
+    return this.#feed.subscribe(listener);
+  }
+
+  /** For background work: a live space with the account it uses; undefined when it is gone. */
+  account(spaceKey: string): Promise<SpaceAccess | undefined> {
+    return this.#deps.store.account(spaceKey);
+  }
+
+  /** For background work: the user and the space, if the user still is active and may write there. */
+  async editor(userId: string, spaceKey: string): Promise<{ readonly caller: Caller; readonly access: SpaceAccess } | undefined> {
+    const { store } = this.#deps;
+    const user = await store.user(userId);
+    if (user?.status !== 'active') return undefined;
+    if (user.service !== undefined && (await store.user(user.service.id))?.status !== 'active') return undefined;
+    const access = await store.access(userId, { by: 'key', key: spaceKey });
+    return access !== undefined && roleAllows(access.role, 'editor') ? { caller: callerOf(user), access } : undefined;
+  }
+
+  /** Keys of all spaces whose bytes count on the user's account. */
+  spacesPaidBy(userId: string): Promise<readonly string[]> {
+    return this.#deps.store.spacesPaidBy(userId);
+  }
+
+  /** Who the caller is. The spaces are those the credential may use. */
+  async profile(principal: Principal): Promise<Profile> {
+    const { store } = this.#deps;
+    const { caller, credential } = principal;
+    const [user, key, page] = await Promise.all([
+      store.user(caller.userId),
+      store.key(credential.id),
+      this.spaces.list(principal, { all: false, limit: PROFILE_SPACES }),
+    ]);
+    if (user === undefined) throw notFound('user');
+    return { user, ...(key !== undefined && { key }), spaces: page.items, more: page.nextCursor !== undefined };
+  }
+
+  /** Newest first. */
+  audit(
+    principal: Principal,
+    request: PageRequest & { readonly actor?: string | undefined; readonly subject?: string | undefined },
+  ): Promise<Page<AuditRow>> {
+    requireScope(principal, 'admin');
+    const { actor, subject } = request;
+    const filter = { ...(actor !== undefined && { actor }), ...(subject !== undefined && { subject }) };
+    return readPage(
+      request,
+      (page) => this.#deps.store.audit(filter, page),
+      ({ at, id }) => ({ at, id: String(id) }),
+    );
+  }
+
+  /** First start: makes the owner and answers with the key, this once; undefined when there are users already. */
+  async bootstrap(name = 'owner'): Promise<{ readonly userId: string; readonly name: string; readonly secret: string } | undefined> {
+    const { store, clock } = this.#deps;
+    const user = newUser(this.#deps, { name, role: 'admin' });
+    const { key, secret } = newKey(this.#deps, { userId: user.id, name: 'first key', scopes: SCOPES, createdAt: clock.now(), createdBy: user.id });
+    const audit = auditEntry({ userId: user.id, credentialId: 'bootstrap' }, user.createdAt, 'bootstrap', user.id);
+    const isFirst = await store.createFirst(user, key, audit);
+    this.#authenticator.forget({});
+    return isFirst ? { userId: user.id, name, secret } : undefined;
+  }
+
+  /** At start: ends deletions that were interrupted; answers how many. */
+  resumeIntents(): Promise<number> {
+    return this.deletions.resume();
+  }
+
+  /** Writes down the last uses of keys. May be called more than once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#uses.flush();
+  }
+
+  #core(): IdentityCore {
+    const { store, spaceData, clock, ids } = this.#deps;
+    const forget = (change: AuthorityChange): void => {
+      if (change.spaceId === undefined) this.#authenticator.forget(change);
+      if (change.credentialId === undefined) this.#directory.forget(change);
+    };
+    return {
+      store,
+      spaceData,
+      clock,
+      ids,
+      space: (principal, spaceId) => this.space(principal, spaceId),
+      forget,
+      lost: (change) => {
+        forget(change);
+        this.#feed.tell(change);
+      },
+    };
+  }
+}

@@ -1,0 +1,110 @@
+import { notFound, PolymniaError } from '../../kernel/errors.ts';
+import { type Principal, type Role, roleAllows } from '../../kernel/operation.ts';
+import { actorOf, auditEntry, holds, requireScope } from './actor.ts';
+import type { Deletions, SpaceDeletionReport } from './deletions.ts';
+import type { IdentityCore } from './identity-core.ts';
+import type { Member, Space } from './model.ts';
+import { type Page, type PageRequest, readPage } from './paging.ts';
+
+/** A space as one of its members sees it; without a role when an administrator looks at all of them. */
+export type SeenSpace = Space & { readonly role?: Role };
+
+/** Shared spaces and their members: for owners with scope `spaces:manage`, and for administrators in every shared space. */
+export class Spaces {
+  readonly #core: IdentityCore;
+  readonly #deletions: Deletions;
+
+  constructor(core: IdentityCore, deletions: Deletions) {
+    this.#core = core;
+    this.#deletions = deletions;
+  }
+
+  /** The caller becomes owner and payer. */
+  create(principal: Principal, name: string): Promise<Space> {
+    requireScope(principal, 'spaces:manage');
+    if (principal.credential.spaces !== undefined) {
+      throw new PolymniaError('forbidden', 'This key is limited to certain spaces and cannot make new ones.');
+    }
+    const { store, ids, clock } = this.#core;
+    const payer = principal.caller.userId;
+    const space: Space = { id: ids.handle('space'), key: ids.spaceKey(), name, kind: 'shared', payer, createdAt: clock.now() };
+    return store.createSpace(space, auditEntry(actorOf(principal), space.createdAt, 'create_space', space.id));
+  }
+
+  /** The caller's own, or with `all` every shared one (scope `admin`). */
+  list(principal: Principal, request: PageRequest & { readonly all: boolean }): Promise<Page<SeenSpace>> {
+    if (request.all) requireScope(principal, 'admin');
+    const { caller, credential } = principal;
+    const isAllowed = ({ id }: Space): boolean => credential.spaces?.includes(id) ?? true;
+    const userId = request.all ? undefined : caller.userId;
+    const place = ({ createdAt, id }: SeenSpace): { at: number; id: string } => ({ at: createdAt, id });
+    const page = readPage(request, (at) => this.#core.store.spaces(userId, at), place);
+    return page.then(({ items, ...rest }) => ({ items: items.filter(isAllowed), ...rest }));
+  }
+
+  /** An owner may take over the payment; naming another payer needs scope `admin`, since it spends that user's quota. */
+  async update(
+    principal: Principal,
+    spaceId: string,
+    edit: { readonly name?: string | undefined; readonly payer?: string | undefined },
+  ): Promise<Space> {
+    await this.#managed(principal, spaceId);
+    const { name, payer } = edit;
+    if (payer !== undefined && payer !== principal.caller.userId) requireScope(principal, 'admin');
+    const change = { ...(name !== undefined && { name }), ...(payer !== undefined && { payer }) };
+    const audit = auditEntry(actorOf(principal), this.#core.clock.now(), 'update_space', spaceId, payer === undefined ? {} : { payer });
+    const space = await this.#core.store.updateSpace(spaceId, change, audit);
+    this.#core.forget({ spaceId });
+    return space;
+  }
+
+  async delete(principal: Principal, spaceId: string): Promise<SpaceDeletionReport> {
+    return this.#deletions.deleteSpace(actorOf(principal), await this.#managed(principal, spaceId));
+  }
+
+  /** Every member may know the others. */
+  async listMembers(principal: Principal, spaceId: string, request: PageRequest): Promise<Page<Member>> {
+    await this.#seen(principal, spaceId, 'reader');
+    return readPage(
+      request,
+      (page) => this.#core.store.members(spaceId, page),
+      ({ since, userId }) => ({ at: since, id: userId }),
+    );
+  }
+
+  async setMember(principal: Principal, spaceId: string, userId: string, role: Role): Promise<Member> {
+    await this.#managed(principal, spaceId);
+    const at = this.#core.clock.now();
+    const audit = auditEntry(actorOf(principal), at, 'set_member', spaceId, { userId, role });
+    const member = await this.#core.store.setMember(spaceId, { userId, role, at }, audit);
+    this.#core.lost({ userId, spaceId });
+    return member;
+  }
+
+  /** Owners and administrators remove anybody; a member may leave. */
+  async removeMember(principal: Principal, spaceId: string, userId: string): Promise<void> {
+    if (userId === principal.caller.userId) await this.#seen(principal, spaceId, 'reader');
+    else await this.#managed(principal, spaceId);
+    await this.#core.store.removeMember(
+      spaceId,
+      userId,
+      auditEntry(actorOf(principal), this.#core.clock.now(), 'remove_member', spaceId, { userId }),
+    );
+    this.#core.lost({ userId, spaceId });
+  }
+
+  #managed(principal: Principal, spaceId: string): Promise<Space> {
+    return this.#seen(principal, spaceId, 'owner');
+  }
+
+  async #seen(principal: Principal, spaceId: string, needed: Role): Promise<Space> {
+    requireScope(principal, 'spaces:manage');
+    const space = await this.#core.store.space(spaceId);
+    if (space === undefined) throw notFound('space');
+    const isGoverned = holds(principal, 'admin') && space.kind === 'shared' && (principal.credential.spaces?.includes(spaceId) ?? true);
+    if (isGoverned) return space;
+    const { role } = await this.#core.space(principal, spaceId);
+    if (!roleAllows(role, needed)) throw new PolymniaError('forbidden', `This needs role ${needed} in the space; yours is ${role}.`);
+    return space;
+  }
+}
