@@ -41,7 +41,7 @@ interface Answer {
 
 interface Retrieved {
   readonly mode: string;
-  readonly results: readonly { readonly memory: { readonly id: string } }[];
+  readonly results: readonly { readonly id: string }[];
 }
 
 /** "1:56 pm on 8 May, 2023" → ISO, in UTC. */
@@ -75,7 +75,7 @@ async function evaluate(
     const found = await rest<Retrieved>(server, key, 'POST', '/memories/retrieve', { query: query.question, limit: TOP });
     const ms = performance.now() - started;
     modes.add(found.mode);
-    const turns = found.results.map(({ memory }) => turnById.get(memory.id));
+    const turns = found.results.map(({ id }) => turnById.get(id));
     const foreign = turns.filter((turn) => turn === undefined).length;
     const recall = (k: number): number => query.gold.filter((id) => turns.slice(0, k).includes(id)).length / query.gold.length;
     if (query.gold.length > 0) answers.push({ category: query.category, at5: recall(5), at10: recall(10), foreign, ms });

@@ -9,7 +9,17 @@ export function createCallObserver(logger: Logger, metrics: CallObserver): CallO
     finished(record) {
       metrics.finished(record);
       const { operation, lane, surface, caller, requestId, outcome, waitedMs, ranMs, cost, error } = record;
-      const fields = { operation, lane, surface, user: caller.userId, requestId, outcome, waitedMs: round(waitedMs), ranMs: round(ranMs), costUs: Math.round(cost) };
+      const fields = {
+        operation,
+        lane,
+        surface,
+        user: caller.userId,
+        requestId,
+        outcome,
+        waitedMs: round(waitedMs),
+        ranMs: round(ranMs),
+        costUs: Math.round(cost),
+      };
       if (error === undefined) logger.info('call', fields);
       else logger.error('call', fields, error);
     },

@@ -177,7 +177,10 @@ function openGate(
     checkOutputs: deps.overrides.checkOutputs === true,
   });
   parts.onEnd('storage totals', () => gate.quota.flush());
-  parts.onEnd('saving storage totals', repeat(clock, SAVE_TOTALS_MS, () => gate.quota.flush(), logger));
+  parts.onEnd(
+    'saving storage totals',
+    repeat(clock, SAVE_TOTALS_MS, () => gate.quota.flush(), logger),
+  );
   return parts.own('gate', gate);
 }
 
@@ -204,7 +207,7 @@ async function openMemory(
 ): Promise<MemoryService> {
   const { settings, clock, ids, logger, storage, identity, gate, parts } = deps;
   const marks = new WorkMarks(storage.work);
-  const embedder = deps.overrides.embedder ?? configuredEmbedder(settings);
+  const embedder = deps.overrides.embedder ?? configuredEmbedder(settings, clock);
   const embedding = embedder === undefined ? {} : { embedder };
   const limits = { embeddingQueryTimeoutMs: settings.EMBEDDING_QUERY_TIMEOUT };
   const memory = new MemoryService({ store: storage.memory, clock, ids, marks, spool: storage.spool, limits, ...embedding });
@@ -228,13 +231,14 @@ async function openMemory(
   return memory;
 }
 
-function configuredEmbedder(settings: Settings): Embedder | undefined {
+function configuredEmbedder(settings: Settings, clock: Clock): Embedder | undefined {
   if (settings.EMBEDDING_URL === '') return undefined;
   return createOpenAiEmbedder({
     url: settings.EMBEDDING_URL,
     model: settings.EMBEDDING_MODEL,
     apiKey: settings.EMBEDDING_API_KEY,
     timeoutMs: settings.EMBEDDING_TIMEOUT,
+    clock,
     fetch,
   });
 }
@@ -258,7 +262,11 @@ function bindAll(deps: {
       return { directory, files: manifest.files.length, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0) };
     },
   };
-  return [...bindMemoryOperations(memory), ...bindIdentityOperations(identity, { of: (caller) => gate.standing(caller) }), ...bindAdmissionOperations(control)];
+  return [
+    ...bindMemoryOperations(memory),
+    ...bindIdentityOperations({ identity, standing: { of: (caller) => gate.standing(caller) } }),
+    ...bindAdmissionOperations(control),
+  ];
 }
 
 function readings(gate: AdmissionGate, { files }: EmbeddedStorage): Readings {

@@ -207,6 +207,41 @@ describe('expected wait', () => {
   });
 });
 
+describe('an entry taken out of turn', () => {
+  test('runs whatever the caps say, and its user pays for it', () => {
+    const { scheduler, put, serve } = setup();
+    for (const name of ['a1', 'b1', 'b2', 'c1', 'c2']) put(name);
+    const first = scheduler.next(0);
+    const ridden = put('b3');
+    expect(ridden.ok && scheduler.take(ridden.token, 0)).toBe(true);
+    expect(ridden.ok && scheduler.take(ridden.token, 0)).toBe(false);
+    expect(scheduler.running).toBe(2);
+    expect(scheduler.next(0)).toBe(undefined);
+    scheduler.finish(first?.token ?? 0, 1, 0);
+    if (ridden.ok) scheduler.finish(ridden.token, 1, 0);
+    expect([serve(), serve(), serve(), serve()]).toEqual(['c1', 'b1', 'c2', 'b2']);
+  });
+
+  test('gives those who come from idle no later start', () => {
+    const { scheduler, put, serve } = setup();
+    put('a1');
+    put('a2');
+    const ridden = put('b1', { cost: 100 });
+    const first = scheduler.next(0);
+    if (ridden.ok) scheduler.take(ridden.token, 0);
+    put('c1');
+    scheduler.finish(first?.token ?? 0, 1, 0);
+    expect(serve()).toBe('c1');
+  });
+
+  test('is not taken at or after its deadline', () => {
+    const { scheduler, put } = setup();
+    const late = put('a1', { deadlineAt: 5 });
+    expect(late.ok && scheduler.take(late.token, 5)).toBe(false);
+    expect(scheduler.running).toBe(0);
+  });
+});
+
 test('the snapshot shows groups and users as they stand, and is bounded', () => {
   const { scheduler, put } = setup({ capacity: 1 });
   put('a1', { group: 's', groupWeight: 3, weight: 2, cost: 6 });

@@ -24,9 +24,10 @@ const reads: MethodRegistry = {
   endless: (cell: Cell) => cell.get(ENDLESS),
   writes: (cell: Cell) => cell.run("INSERT INTO items VALUES ('from a reader', '')"),
   exit: () => process.exit(3),
-  throwOutside: () => void setImmediate(() => {
-    throw new Error('outside');
-  }),
+  throwOutside: () =>
+    void setImmediate(() => {
+      throw new Error('outside');
+    }),
 };
 
 function put(cell: Cell, { key, value }: { key: string; value: string }): string {

@@ -50,9 +50,9 @@ describe('backup and restore', () => {
     await put(A, 'k', 'of a');
     await put(B, 'k', 'of b');
     await files.write('putAll', storeCall(B), { rows: 2000, bytes: 1000 });
-    let done = false;
-    const backup = makeBackup().finally(() => (done = true));
-    for (let n = 0; !done; n++) await put(B, `later ${n}`);
+    const ended = new AbortController();
+    const backup = makeBackup().finally(() => ended.abort());
+    for (let n = 0; !ended.signal.aborted; n++) await put(B, `later ${n}`);
     const manifest = await backup;
     expect(manifest.version).toBe('1.2.3');
     expect(manifest.files.map(({ path }) => path).toSorted()).toEqual([`spaces/00/${B}.db`, `spaces/ab/${A}.db`, 'system.db']);
@@ -84,7 +84,10 @@ describe('backup and restore', () => {
     const manifest = join(target(), 'manifest.json');
     const text = await readFile(manifest, 'utf8');
     await appendFile(cell, 'x');
-    await expect(restoreInto('fresh')).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining('not what the manifest says') });
+    await expect(restoreInto('fresh')).rejects.toMatchObject({
+      code: 'invalid_input',
+      message: expect.stringContaining('not what the manifest says'),
+    });
     await rm(cell);
     await expect(restoreInto('fresh')).rejects.toMatchObject({ code: 'invalid_input' });
     await writeFile(manifest, text.replace(`spaces/ab/${A}.db`, '../../outside.db'));

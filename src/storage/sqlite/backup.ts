@@ -230,7 +230,10 @@ async function syncFile(path: string): Promise<void> {
 }
 
 function holdsData(path: string): PolymniaError {
-  return new PolymniaError('conflict', `The data folder ${path} holds data. Restore into an empty one, or with force, which moves the data aside first.`);
+  return new PolymniaError(
+    'conflict',
+    `The data folder ${path} holds data. Restore into an empty one, or with force, which moves the data aside first.`,
+  );
 }
 
 function broken(what: string, cause?: unknown): PolymniaError {

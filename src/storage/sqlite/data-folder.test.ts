@@ -1,12 +1,29 @@
 import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../../test/support/storage.ts';
 import { DataFolder, readServerFile } from './data-folder.ts';
 
 const SERVER = { pid: 4711, url: 'http://127.0.0.1:4100', key: 'pmn_local' };
+
+/** Another process that opens the folder, says `open` or the error's code, and stays. */
+function spawnOwner(path: string): ChildProcessByStdio<null, Readable, null> {
+  const module = new URL('data-folder.ts', import.meta.url).href;
+  const script = `const { DataFolder } = await import(${JSON.stringify(module)});
+    try {
+      const folder = await DataFolder.open(${JSON.stringify(path)});
+      await folder.publish({ pid: process.pid, url: 'http://127.0.0.1:1', key: 'k' });
+      console.log('open');
+      setInterval(() => {}, 1000);
+    } catch (error) {
+      console.log(error.code);
+    }`;
+  return spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
 
 describe('the data folder', () => {
   it('is made for its owner only, with the folders the server needs', async () => {
@@ -34,18 +51,23 @@ describe('the data folder', () => {
 
   it('has one owner across processes, and a killed owner leaves no lock', async () => {
     await using parent = await temporaryFolder();
-    const module = new URL('data-folder.ts', import.meta.url).href;
-    const script = `const { DataFolder } = await import(${JSON.stringify(module)});
-      const folder = await DataFolder.open(${JSON.stringify(parent.path)});
-      await folder.publish({ pid: process.pid, url: 'http://127.0.0.1:1', key: 'k' });
-      console.log('open'); setInterval(() => {}, 1000);`;
-    const owner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const owner = spawnOwner(parent.path);
     await once(owner.stdout, 'data');
     await expect(DataFolder.open(parent.path)).rejects.toMatchObject({ code: 'conflict', details: { pid: owner.pid } });
     owner.kill('SIGKILL');
     await once(owner, 'exit');
     await using next = await DataFolder.open(parent.path);
     expect(await readServerFile(next.path)).toBe(undefined);
+  });
+
+  it('stays owned after another attempt of the same process', async () => {
+    await using parent = await temporaryFolder();
+    await using first = await DataFolder.open(parent.path);
+    await expect(DataFolder.open(first.path)).rejects.toMatchObject({ code: 'conflict' });
+    const other = spawnOwner(parent.path);
+    const [said] = (await once(other.stdout, 'data')) as [Buffer];
+    other.kill('SIGKILL');
+    expect(said.toString().trim()).toBe('conflict');
   });
 
   it('publishes the address whole, for its owner only, and takes it back at the end', async () => {

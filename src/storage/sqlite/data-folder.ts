@@ -38,7 +38,7 @@ export class DataFolder implements AsyncDisposable {
     const folder = resolve(path);
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await (await open(join(folder, 'lock.db'), 'a', 0o600)).close();
+      await makeLockFile(join(folder, 'lock.db'));
     } catch (error) {
       throw notWritable(folder, error);
     }
@@ -119,6 +119,15 @@ function parseServerFile(text: string): ServerFile | undefined {
   return typeof pid === 'number' && typeof url === 'string' && typeof key === 'string' ? { pid, url, key } : undefined;
 }
 
+/** An existing one must not be opened outside SQLite: closing it would drop every lock this process has on it (POSIX). */
+async function makeLockFile(path: string): Promise<void> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}
+
 /** Journal mode DELETE: in WAL mode an exclusive transaction would not keep others from opening the file. */
 async function takeLock(folder: string): Promise<DatabaseSync> {
   let lock: DatabaseSync | undefined;
@@ -143,7 +152,7 @@ async function alreadyOwned(folder: string, cause: unknown): Promise<PolymniaErr
 }
 
 function notWritable(folder: string, cause: unknown): PolymniaError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-  const reason = code === 'ENOSPC' ? 'its disk is full' : `${code}: it must be a folder this process may write`;
+  const code = cause instanceof Error && 'errstr' in cause ? cause.errstr : cause instanceof Error && 'code' in cause ? cause.code : 'unknown error';
+  const reason = code === 'ENOSPC' ? 'its disk is full' : `${String(code)}: it must be a folder this process may write`;
   return new PolymniaError('storage_unavailable', `The data folder ${folder} cannot be written (${reason}).`, { cause });
 }

@@ -91,8 +91,12 @@ describe('a call that is stopped', () => {
     const waiting = files.write('put', storeCall(A, 'usr_a', late), { key: 'late', value: 'v' });
     await expect(waiting).rejects.toMatchObject({ code: 'timed_out' });
     await blocking;
-    await expect(files.write('put', storeCall(A, 'usr_a', { deadlineAt: 0 }), { key: 'late', value: 'v' })).rejects.toMatchObject({ code: 'timed_out' });
-    await expect(files.write('put', storeCall(A, 'usr_a', { signal: AbortSignal.abort() }), { key: 'late', value: 'v' })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(files.write('put', storeCall(A, 'usr_a', { deadlineAt: 0 }), { key: 'late', value: 'v' })).rejects.toMatchObject({
+      code: 'timed_out',
+    });
+    await expect(files.write('put', storeCall(A, 'usr_a', { signal: AbortSignal.abort() }), { key: 'late', value: 'v' })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
     expect(await count(A)).toBe(2);
   });
 
@@ -118,7 +122,10 @@ describe('bounds of the line', () => {
     files = fixtureFiles(folder.path, { limits: { maxWaitingPerUser: 5, maxWaitingPerGroup: 100, maxWaiting: 8 } });
     await count(A);
     const ask = (user: string): Promise<void> => files.read('spin', storeCall(A, user), { ms: 5 }, undefined);
-    const ends = await Promise.allSettled([...Array.from({ length: 10 }, () => ask('usr_a')), ...Array.from({ length: 10 }, (_, n) => ask(`usr_${n}`))]);
+    const ends = await Promise.allSettled([
+      ...Array.from({ length: 10 }, () => ask('usr_a')),
+      ...Array.from({ length: 10 }, (_, n) => ask(`usr_${n}`)),
+    ]);
     const codes = ends.map((end) => (end.status === 'rejected' ? (end.reason as { code: string }).code : 'ok'));
     expect(codes.slice(0, 10).filter((code) => code === 'rate_limited').length).toBe(4);
     expect(codes.slice(10).filter((code) => code === 'overloaded').length).toBeGreaterThan(0);

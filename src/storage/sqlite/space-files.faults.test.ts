@@ -63,7 +63,11 @@ async function smallDisk(at: string): Promise<AsyncDisposable | undefined> {
   } catch {
     return undefined;
   }
-  return { async [Symbol.asyncDispose]() { execFileSync('umount', ['-l', at], { stdio: 'ignore' }); } };
+  return {
+    async [Symbol.asyncDispose]() {
+      execFileSync('umount', ['-l', at], { stdio: 'ignore' });
+    },
+  };
 }
 
 describe('a full disk', () => {

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixtureFiles, recordingLogger, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
@@ -39,8 +40,9 @@ const put = (space: string, key: string, value = 'v', extra = {}): Promise<strin
 const get = (space: string, key: string): Promise<string | undefined> => files.read<string | undefined>('get', storeCall(space), { key }, undefined);
 const count = (space: string): Promise<number> => files.read('count', storeCall(space), undefined, 0);
 
+/** Handles of database files that this process has open; 0 where the system does not tell. */
 async function openHandles(under: string): Promise<number> {
-  const handles = await readdir('/proc/self/fd');
+  const handles = await readdir('/proc/self/fd').catch(() => []);
   const targets = await Promise.all(handles.map((handle) => readlink(`/proc/self/fd/${handle}`).catch(() => '')));
   return targets.filter((target) => target.startsWith(under) && target.endsWith('.db')).length;
 }
@@ -119,11 +121,13 @@ describe('writes that wait together', () => {
   });
 
   it('keep details of a failure, and never show content of an unexpected one', async () => {
-    await expect(files.write('putThenFail', storeCall(A), { key: 'k', value: 'v' })).rejects.toMatchObject({ message: 'as asked', details: { key: 'k' } });
+    await expect(files.write('putThenFail', storeCall(A), { key: 'k', value: 'v' })).rejects.toMatchObject({
+      message: 'as asked',
+      details: { key: 'k' },
+    });
     const error = await files.write('putThenBreak', storeCall(A), { key: 'k', value: 'secret text' }).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(PolymniaError);
-    expect(String((error as PolymniaError).cause)).toContain('SQL logic error');
-    expect(JSON.stringify(error) + String((error as PolymniaError).cause)).not.toContain('secret text');
+    expect(error).toMatchObject({ code: 'internal', cause: expect.stringContaining('SQL logic error') });
+    expect(inspect(error)).not.toContain('secret text');
   });
 });
 
@@ -204,32 +208,35 @@ describe('the life of a file', () => {
     expect(readers.openFiles).toBeLessThanOrEqual(8);
     expect(writers.openFiles).toBeLessThanOrEqual(8);
     // SQLite keeps the handle of a closed connection while another of this process has locks on the same file.
-    if (process.platform === 'linux') expect(await openHandles(folder.path)).toBeLessThanOrEqual(8 * 3);
+    expect(await openHandles(folder.path)).toBeLessThanOrEqual(8 * 3);
   });
 
-  it('keeps the log short', async () => {
+  it('keeps the log short, and empties it when nothing is left to do', async () => {
     await files.write('putAll', storeCall(A), { rows: 300, bytes: 40_000 });
     await put(A, 'after');
     expect(files.stats().walBytes).toBeLessThan(5 * 1024 * 1024);
+    await expect.poll(() => files.stats().walBytes, { timeout: 5000, interval: 20 }).toBe(0);
   });
 });
 
-describe('files that are not right', () => {
-  const path = (space: string): string => join(folder.path, 'spaces', space.slice(0, 2), `${space}.db`);
-  async function change(space: string, sql: string): Promise<void> {
-    await put(space, 'k');
-    await files[Symbol.asyncDispose]();
-    using db = new DatabaseSync(path(space));
-    db.exec(sql);
-  }
-  async function refusal(space: string): Promise<readonly string[]> {
-    const logger = recordingLogger();
-    await reopen({ logger });
-    await expect(put(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
-    await expect(get(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
-    return logger.errors;
-  }
+const path = (space: string): string => join(folder.path, 'spaces', space.slice(0, 2), `${space}.db`);
 
+async function change(space: string, sql: string): Promise<void> {
+  await put(space, 'k');
+  await files[Symbol.asyncDispose]();
+  using db = new DatabaseSync(path(space));
+  db.exec(sql);
+}
+
+async function refusal(space: string): Promise<readonly string[]> {
+  const logger = recordingLogger();
+  await reopen({ logger });
+  await expect(put(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  await expect(get(space, 'k')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  return logger.errors;
+}
+
+describe('files that are not right', () => {
   it('of another space: refused and reported', async () => {
     await change(A, `UPDATE meta SET value = '${B}' WHERE key = 'space'`);
     expect(await refusal(A)).toEqual(Array.from({ length: 2 }, () => expect.stringContaining('belongs to another space')));

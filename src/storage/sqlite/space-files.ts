@@ -226,7 +226,10 @@ export class SpaceFiles implements AsyncDisposable {
       this.#counts.crashes += 1;
       this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);
     };
-    return Array.from({ length: count }, (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config, clock, onCrash }));
+    return Array.from(
+      { length: count },
+      (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config, clock, onCrash }),
+    );
   }
 
   #path(space: SpaceKey): string {
@@ -250,7 +253,8 @@ export class SpaceFiles implements AsyncDisposable {
     this.#counts.commits += done.commitsUs.length;
     this.#counts.committedCalls += carried;
     for (const us of done.commitsUs) this.#options.onCommit?.(us / 1e6, carried / done.commitsUs.length);
-    for (const outcome of done.outcomes) if (outcome.status === 'failed' && outcome.failure.serious === true) this.#report(outcome.failure.message, calls);
+    const serious = done.outcomes.find((outcome) => outcome.status === 'failed' && outcome.failure.serious === true);
+    if (serious?.status === 'failed') this.#report(serious.failure.message, calls);
   }
 
   #report(message: string, calls: readonly PendingCall[]): void {

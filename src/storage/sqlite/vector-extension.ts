@@ -6,6 +6,8 @@ export function vectorExtension(): string {
   try {
     return getLoadablePath();
   } catch (error) {
-    throw new PolymniaError('storage_unavailable', 'The vector extension sqlite-vec is not installed for this platform; run "npm ci".', { cause: error });
+    throw new PolymniaError('storage_unavailable', 'The vector extension sqlite-vec is not installed for this platform; run "npm ci".', {
+      cause: error,
+    });
   }
 }

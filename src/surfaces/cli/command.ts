@@ -39,6 +39,8 @@ export interface Command {
   readonly needs?: readonly string[];
   /** Reads its arguments itself: nothing but `--help` is taken from them before, and `flags` serve completion only. */
   readonly parsesItself?: boolean;
+  /** Answers `--help` itself, since what it shows depends on its arguments. */
+  readonly needsOwnHelp?: boolean;
   /** Fixed words its first argument may be, for completion. */
   readonly choices?: readonly string[];
   /** Its first argument is a file or folder, for completion. */

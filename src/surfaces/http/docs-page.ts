@@ -118,8 +118,9 @@ function curl(api, method, path, operation) {
   const lines = ['curl -sS ' + (method === 'get' ? '' : '-X ' + method.toUpperCase() + ' ') + quoted(location.origin + path + (query && '?' + query))];
   lines.push("  -H 'Authorization: Bearer '\\"$POLYMNIA_KEY\\"");
   const body = jsonBody(operation);
-  if (body) lines.push("  -H 'Content-Type: application/json'", '  -d ' + quoted(JSON.stringify(sample(api, body, 0))));
-  else if (operation.requestBody) lines.push('  -H ' + quoted('Content-Type: ' + Object.keys(operation.requestBody.content)[0]), '  --data-binary @FILE');
+  const raw = operation.requestBody && Object.keys(operation.requestBody.content).find((type) => type !== 'application/json');
+  if (raw) lines.push('  -H ' + quoted('Content-Type: ' + raw), '  --data-binary @FILE');
+  else if (body) lines.push("  -H 'Content-Type: application/json'", '  -d ' + quoted(JSON.stringify(sample(api, body, 0))));
   return lines.join(' \\\\\\n');
 }
 

@@ -21,6 +21,7 @@ answers say what is left of the caller's rate. In a query, repeat a parameter to
 
 const TAGS: Readonly<Record<string, string>> = {
   memories: 'Store, find, change and forget memories.',
+  tags: 'Tags of memories.',
   users: 'People and agents who hold credentials.',
   keys: 'API keys: make, list, revoke.',
   spaces: 'Personal and shared spaces, and their members.',
@@ -110,28 +111,23 @@ interface InputParts {
   readonly body: JsonSchema | undefined;
 }
 
-/** Path fields are parameters; the rest is the query of GET, DELETE and raw uploads, and the JSON body of all others. */
+/** Path fields are parameters; the rest is the query of GET and DELETE, and the JSON body of all others. A raw upload leaves only the query. */
 function splitInput(operation: Described, path: string): InputParts {
   const schema = inputSchemaOf(operation);
   const properties = schemaMap(schema['properties']);
   const required = textList(schema['required']);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
   const rest = Object.keys(properties).filter((name) => !inPath.includes(name));
-  const isQuery = operation.http.method === 'GET' || operation.http.method === 'DELETE' || operation.upload !== undefined;
-  const parameters = inPath.map((name) => parameter(name, 'path', resolved(properties[name] ?? { type: 'string' }, schema), true));
-  if (isQuery) {
-    const inQuery = rest.map((name) => parameter(name, 'query', resolved(properties[name] ?? {}, schema), required.includes(name)));
-    return { parameters: [...parameters, ...inQuery], body: undefined };
-  }
-  if (rest.length === 0) return { parameters, body: undefined };
+  const isBodiless = operation.http.method === 'GET' || operation.http.method === 'DELETE';
+  const pathParameters = inPath.map((name) => parameter(name, 'path', resolved(properties[name] ?? { type: 'string' }, schema), true));
+  const inQuery = (): readonly JsonSchema[] =>
+    rest.map((name) => parameter(name, 'query', resolved(properties[name] ?? {}, schema), isBodiless && required.includes(name)));
+  const parameters = isBodiless || operation.upload !== undefined ? [...pathParameters, ...inQuery()] : pathParameters;
+  if (isBodiless || rest.length === 0) return { parameters, body: undefined };
   const left = required.filter((name) => rest.includes(name));
   const { required: _all, ...others } = schema;
-  const body = {
-    ...others,
-    properties: Object.fromEntries(rest.map((name) => [name, properties[name]])),
-    ...(left.length > 0 ? { required: left } : {}),
-  };
-  return { parameters, body };
+  const kept = Object.fromEntries(rest.map((name) => [name, properties[name]]));
+  return { parameters, body: { ...others, properties: kept, ...(left.length > 0 ? { required: left } : {}) } };
 }
 
 function parameter(name: string, where: 'path' | 'query', schema: JsonSchema, isRequired: boolean): JsonSchema {
@@ -161,16 +157,11 @@ function resolved(property: JsonSchema, document: JsonSchema): JsonSchema {
 }
 
 function requestBody(operation: Described, schema: JsonSchema | undefined, schemas: SchemaRegistry): JsonSchema | undefined {
-  if (operation.upload !== undefined) {
-    return {
-      required: true,
-      description: 'The data, raw.',
-      content: { [operation.upload.mediaType]: { schema: { type: 'string', contentMediaType: operation.upload.mediaType } } },
-    };
-  }
-  if (schema === undefined) return undefined;
-  const reference = registerSchema(schemas, `${pascalCase(operation.name)}Input`, schema);
-  return { required: 'required' in schema, content: { 'application/json': { schema: reference } } };
+  const { upload, name } = operation;
+  const json = schema === undefined ? {} : { 'application/json': { schema: registerSchema(schemas, `${pascalCase(name)}Input`, schema) } };
+  if (upload === undefined) return schema === undefined ? undefined : { required: 'required' in schema, content: json };
+  const raw = { [upload.mediaType]: { schema: { type: 'string', contentMediaType: upload.mediaType } } };
+  return { required: true, description: 'The data as it is, with the other fields in the query; or JSON.', content: { ...raw, ...json } };
 }
 
 function success(operation: Described, schemas: SchemaRegistry): JsonSchema {

@@ -5,7 +5,7 @@ import type { WriteOutcome } from './writer-protocol.ts';
 /** One write, ready to run. */
 export interface PendingWrite {
   readonly id: number;
-  run(file: SystemFile): unknown;
+  readonly run: (file: SystemFile) => unknown;
 }
 
 /**

@@ -60,6 +60,6 @@ export class CellCache implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const [space] of [...this.#cells]) this.release(space);
+    for (const [space] of this.#cells) this.release(space);
   }
 }

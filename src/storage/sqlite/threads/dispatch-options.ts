@@ -10,6 +10,6 @@ export interface DispatchLimits {
 
 /** What a dispatcher tells its owner. */
 export interface DispatchHooks {
-  /** After each batch, before its calls are answered. */
+  /** After each batch, in the turn its calls are answered in. */
   readonly onDone: (done: BatchDone, calls: readonly PendingCall[]) => void;
 }

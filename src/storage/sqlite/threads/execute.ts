@@ -1,3 +1,4 @@
+import { CellFailure } from '../cell/cell.ts';
 import type { Cell } from '../cell/cell.ts';
 import { runOnce } from './idempotency.ts';
 import { OPEN_METHOD } from './protocol.ts';
@@ -62,7 +63,10 @@ function commitTogether(cell: Cell, entries: readonly (readonly [number, CallMes
   }
   for (const [slot, call] of entries) {
     const work = (): unknown => runMethod(cell, call, context);
-    run.results.set(slot, timed(run, slot, () => attempt(slot, context, alone ? work : () => inSavepoint(cell, work))));
+    run.results.set(
+      slot,
+      timed(run, slot, () => attempt(slot, context, alone ? work : () => inSavepoint(cell, work))),
+    );
     if (cell.db.isTransaction) continue;
     if (!alone) return false;
   }
@@ -125,7 +129,7 @@ function inSavepoint(cell: Cell, work: () => unknown): unknown {
 function runMethod(cell: Cell, { method, args, now, idempotency }: CallMessage, { methods, idempotencyTtlMs }: ExecuteContext): unknown {
   if (method === OPEN_METHOD) return undefined;
   const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
-  if (known === undefined) throw new Error('unknown storage method');
+  if (known === undefined) throw new CellFailure('internal', 'The storage has no such method.', { method });
   const work = (): unknown => known(cell, args as never);
   return idempotency === undefined ? work() : runOnce(cell, idempotency, now, idempotencyTtlMs, work);
 }
@@ -153,6 +157,10 @@ function timed(run: Run, slot: number, work: () => Result): Result {
 function finish(run: Run, count: number, started: number): Executed {
   const totalUs = (performance.now() - started) * 1000;
   const sharedUs = Math.max(0, totalUs - run.ownUs.reduce((sum, us) => sum + us, 0)) / Math.max(1, count);
-  const outcomes = run.ownUs.map((ownUs, slot) => ({ ...(run.results.get(slot) ?? { status: 'aborted' as const }), ownUs, busyUs: ownUs + sharedUs }));
+  const outcomes = run.ownUs.map((ownUs, slot) => ({
+    ...(run.results.get(slot) ?? { status: 'aborted' as const }),
+    ownUs,
+    busyUs: ownUs + sharedUs,
+  }));
   return { outcomes, commitsUs: run.commitsUs };
 }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../../../kernel/abort.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
+import { closing } from './pending-call.ts';
 import type { FileSeal, MaintenanceData, MaintenanceReply, MaintenanceRequest, MaintenanceTask } from './maintenance.ts';
 
 export type { FileSeal } from './maintenance.ts';
@@ -24,6 +25,7 @@ export class MaintenanceThread implements AsyncDisposable {
   #pending: (Pending & { readonly id: number }) | undefined;
   #line: Promise<unknown> = Promise.resolve();
   #lastId = 0;
+  #closed = false;
 
   /** Copies a database as it is at one moment, while it is in use; `to` must not exist. */
   async copy(from: string, to: string, signal: AbortSignal): Promise<FileSeal> {
@@ -39,8 +41,11 @@ export class MaintenanceThread implements AsyncDisposable {
     return (await this.#run({ kind: 'check', path }, signal)).problems ?? [];
   }
 
+  /** Stops a copy, lets a check end, refuses what waits, and ends the thread. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     Atomics.store(this.#stop, 0, 1);
+    await this.#line;
     await this.#worker?.terminate();
     await this.#ended;
   }
@@ -53,6 +58,7 @@ export class MaintenanceThread implements AsyncDisposable {
 
   async #ask(task: MaintenanceTask, signal: AbortSignal): Promise<MaintenanceReply & { ok: true }> {
     throwIfAborted(signal);
+    if (this.#closed) throw closing();
     Atomics.store(this.#stop, 0, 0);
     const worker = (this.#worker ??= this.#start());
     const onAbort = (): void => void Atomics.store(this.#stop, 0, 1);
@@ -70,7 +76,12 @@ export class MaintenanceThread implements AsyncDisposable {
 
   #start(): Worker {
     const data: MaintenanceData = { stop: this.#stop };
-    const worker = new Worker(new URL(`./maintenance.${extension}`, import.meta.url), { workerData: data, name: 'maintenance', execArgv: [], env: {} });
+    const worker = new Worker(new URL(`./maintenance.${extension}`, import.meta.url), {
+      workerData: data,
+      name: 'maintenance',
+      execArgv: [],
+      env: {},
+    });
     worker.on('message', (reply: MaintenanceReply) => this.#receive(reply));
     let cause: unknown;
     worker.on('error', (error) => (cause = error));
@@ -90,7 +101,7 @@ export class MaintenanceThread implements AsyncDisposable {
     if (pending?.id !== reply.id) return;
     this.#pending = undefined;
     if (reply.ok) pending.resolve(reply);
-    else if (reply.stopped && pending.signal.aborted) pending.reject(abortError(pending.signal));
+    else if (reply.stopped) pending.reject(pending.signal.aborted ? abortError(pending.signal) : closing());
     else pending.reject(new PolymniaError('storage_unavailable', `A file could not be copied or checked (${reply.code}).`));
   }
 }

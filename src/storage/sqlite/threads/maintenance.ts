@@ -2,6 +2,7 @@ import { chmodSync, closeSync, createReadStream, fsyncSync, openSync, statSync }
 import { createHash } from 'node:crypto';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { PolymniaError } from '../../../kernel/errors.ts';
 import { sqliteFamily } from './translate-error.ts';
 
 /** Work of the maintenance thread: copy a live database, or check a file. */
@@ -43,7 +44,7 @@ class CopyStopped extends Error {
 }
 
 const port = parentPort;
-if (port === null) throw new Error('maintenance must run as a worker thread');
+if (port === null) throw new PolymniaError('internal', 'Maintenance must run as a worker thread.');
 const { stop } = workerData as MaintenanceData;
 
 port.on('message', ({ id, task }: MaintenanceRequest) => {

@@ -170,7 +170,9 @@ function stateOf(db: DatabaseSync, space: string, schema: CellSchema): FileState
   if (applicationId !== schema.applicationId) throw new FileRefused('The file of the space was not made by Polymnia.');
   const major = Math.floor(stored / MAJOR_STEP);
   if (major > schema.major) {
-    throw new FileRefused(`The file of the space was made by a newer version (format ${major}; this one reads up to ${schema.major}). Start that version.`);
+    throw new FileRefused(
+      `The file of the space was made by a newer version (format ${major}; this one reads up to ${schema.major}). Start that version.`,
+    );
   }
   const owner = db.prepare("SELECT value FROM meta WHERE key = 'space'").get()?.['value'];
   if (owner !== space) throw new FileRefused('The file of the space belongs to another space.');

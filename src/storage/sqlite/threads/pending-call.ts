@@ -76,7 +76,8 @@ export class PendingCall {
         return this.fail(errorOf(outcome.failure));
       case 'aborted':
         return this.fail(abortError(this.request.call.signal));
-      default:
+      case 'absent':
+      case 'stale':
         return this.#settle(() => this.#resolve({ status: outcome.status }));
     }
   }
@@ -110,7 +111,10 @@ export function lineFull(full: LineFull, waitMs: number): PolymniaError {
   const retryAfterMs = Math.max(50, waitMs);
   return full === 'all_lines'
     ? new PolymniaError('overloaded', 'Too many calls wait for the storage.', { retryAfterMs, details: { limit: 'storage line' } })
-    : new PolymniaError('rate_limited', 'Too many of your calls wait for the storage.', { retryAfterMs, details: { limit: 'storage line of one user' } });
+    : new PolymniaError('rate_limited', 'Too many of your calls wait for the storage.', {
+        retryAfterMs,
+        details: { limit: 'storage line of one user' },
+      });
 }
 
 /** The error of a call whose time ended before a thread was free. */
@@ -121,6 +125,11 @@ export function waitedTooLong(): PolymniaError {
 /** The error of a call that came or still waited when the storage was closed. */
 export function closing(): PolymniaError {
   return new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: 1000 });
+}
+
+/** A thread that left a call out of its answer: a fault of ours. */
+export function noAnswer(): PolymniaError {
+  return new PolymniaError('internal', 'A storage thread gave no answer to a call.');
 }
 
 function errorOf({ code, message, details, cause }: Failure): PolymniaError {

@@ -1,11 +1,11 @@
 import { throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { toPolymniaError } from '../../../kernel/errors.ts';
+import { PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
 import { FairScheduler } from '../../../kernel/fair-scheduler.ts';
 import type { Dispatch } from '../../../kernel/fair-scheduler.ts';
 import { CostEstimates } from './cost-estimates.ts';
 import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
-import { closing, lineFull, PendingCall, waitedTooLong } from './pending-call.ts';
+import { closing, lineFull, noAnswer, PendingCall, waitedTooLong } from './pending-call.ts';
 import type { Answer, CallRequest } from './pending-call.ts';
 import type { ThreadHost } from './thread-host.ts';
 
@@ -32,7 +32,13 @@ export class ReadDispatcher implements AsyncDisposable {
   #closed = false;
 
   /** @param fileBytes size of a space's file; asked once for each space and method of which nothing is known. */
-  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, fileBytes: (space: string) => Promise<number>) {
+  constructor(
+    threads: readonly ThreadHost[],
+    clock: Clock,
+    limits: DispatchLimits,
+    hooks: DispatchHooks,
+    fileBytes: (space: string) => Promise<number>,
+  ) {
     const most = Math.max(1, threads.length - 1);
     this.#threads = threads;
     this.#idle = new Set(threads);
@@ -75,7 +81,7 @@ export class ReadDispatcher implements AsyncDisposable {
   /** Refuses what waits, lets what runs end. The threads are their owner's to stop. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const call of [...this.#waiting]) {
+    for (const call of this.#waiting) {
       this.#leave(call);
       call.fail(closing());
     }
@@ -104,7 +110,7 @@ export class ReadDispatcher implements AsyncDisposable {
     const rank = (thread: ThreadHost): number => (thread.has(space) ? 3 : thread.started ? 2 : thread.usable ? 1 : 0);
     let best: ThreadHost | undefined;
     for (const thread of this.#idle) if (best === undefined || rank(thread) > rank(best)) best = thread;
-    if (best === undefined) throw new Error('no idle reader');
+    if (best === undefined) throw new PolymniaError('internal', 'No reader thread is idle.');
     return best;
   }
 
@@ -116,11 +122,11 @@ export class ReadDispatcher implements AsyncDisposable {
     try {
       const done = await thread.run(space, false, [call.message()]);
       const [outcome] = done.outcomes;
-      if (outcome === undefined) throw new Error('a storage thread gave no answer');
-      this.#hooks.onDone(done, [call]);
+      if (outcome === undefined) throw noAnswer();
       busyUs = outcome.busyUs;
       this.#estimates.learn(space, method, outcome.ownUs);
       call.end(outcome);
+      this.#hooks.onDone(done, [call]);
     } catch (error) {
       busyUs = (this.#clock.monotonic() - started) * 1000;
       call.fail(toPolymniaError(error));

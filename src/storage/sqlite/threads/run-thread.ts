@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { PolymniaError } from '../../../kernel/errors.ts';
 import { CellCache } from './cell-cache.ts';
 import { runReads, runWrites } from './execute.ts';
 import type { ExecuteContext, Executed } from './execute.ts';
@@ -18,7 +19,7 @@ export interface Serving {
 /** Runs a storage thread until it is told to stop. To be called once, by the entry module of a worker thread. */
 export function serveThread(serving: Serving): void {
   const port = parentPort;
-  if (port === null) throw new Error('a storage thread must run as a worker thread');
+  if (port === null) throw new PolymniaError('internal', 'A storage thread must run as a worker thread.');
   const thread = new StorageThread(workerData as ThreadData, serving, (message) => port.postMessage(message));
   port.on('message', (message: ToThread) => {
     if (message.kind !== 'stop') return thread.handle(message);
@@ -110,7 +111,10 @@ class StorageThread implements Disposable {
       this.#send({ kind: 'done', done });
     } catch (error) {
       const failure = failureOf(error);
-      this.#send({ kind: 'done', done: { ...done, outcomes: done.outcomes.map(({ busyUs, ownUs }) => ({ status: 'failed', failure, busyUs, ownUs })) } });
+      this.#send({
+        kind: 'done',
+        done: { ...done, outcomes: done.outcomes.map(({ busyUs, ownUs }) => ({ status: 'failed', failure, busyUs, ownUs })) },
+      });
     }
   }
 

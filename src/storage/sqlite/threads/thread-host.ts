@@ -118,7 +118,7 @@ export class ThreadHost implements AsyncDisposable {
   #start(): Worker {
     const { entry, name, config } = this.#options;
     const data: ThreadData = { config, stopFlags: this.#flags };
-    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {}, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {} });
     let cause: unknown;
     this.#ready = false;
     worker.on('message', (message: FromThread) => this.#receive(message));
@@ -167,7 +167,7 @@ export class ThreadHost implements AsyncDisposable {
     this.#running = undefined;
     this.#open.clear();
     this.#walBytes = 0;
-    for (const id of [...this.#releases.keys()]) this.#settleRelease(id);
+    for (const id of this.#releases.keys()) this.#settleRelease(id);
     if (!expected) {
       this.#backOff();
       this.#options.onCrash?.(this.#options.name, cause);

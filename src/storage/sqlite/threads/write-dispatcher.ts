@@ -1,9 +1,9 @@
 import { throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { toPolymniaError } from '../../../kernel/errors.ts';
+import { PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
 import { CostEstimates } from './cost-estimates.ts';
 import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
-import { closing, lineFull, PendingCall, waitedTooLong } from './pending-call.ts';
+import { closing, lineFull, noAnswer, PendingCall, waitedTooLong } from './pending-call.ts';
 import type { Answer, CallRequest } from './pending-call.ts';
 import { roughBytes } from './rough-bytes.ts';
 import type { ThreadHost } from './thread-host.ts';
@@ -39,7 +39,7 @@ export class WriteDispatcher implements AsyncDisposable {
     throwIfAborted(request.call.signal);
     if (request.call.deadlineAt <= this.#clock.monotonic()) throw waitedTooLong();
     const lane = this.#lanes[Number.parseInt(request.space.slice(-8), 16) % this.#lanes.length];
-    if (lane === undefined) throw new Error('no writer thread');
+    if (lane === undefined) throw new PolymniaError('internal', 'There is no writer thread.');
     return lane.call(request);
   }
 
@@ -132,13 +132,13 @@ class WriterLane {
     const { space = '', create = false } = batch[0]?.request ?? {};
     const messages = batch.map((call) => call.message());
     const done = await this.#thread.run(space, create, messages);
-    this.#hooks.onDone(done, batch);
     for (const [slot, call] of batch.entries()) {
       const outcome = done.outcomes[slot];
-      if (outcome === undefined) throw new Error('a storage thread gave no answer');
+      if (outcome === undefined) throw noAnswer();
       this.#estimates.learn(space, call.request.method, outcome.ownUs);
       line.finish(call, outcome.busyUs);
       call.end(outcome);
     }
+    this.#hooks.onDone(done, batch);
   }
 }

@@ -1,0 +1,33 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { destination } from 'pino';
+import { loadSettings } from '../config/settings.ts';
+import type { ServeIo } from '../surfaces/cli/cli-deps.ts';
+import { createPinoLogger } from './pino-logger.ts';
+import { startServer } from './server.ts';
+
+interface ServeDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** A second wish to stop: running calls are not waited for any more. */
+  readonly now: AbortSignal;
+}
+
+/** `polymnia serve`: runs a server until `io.signal`, then drains and ends. Logs go to stderr, the first key once to stdout. */
+export async function serve(flags: readonly string[], io: ServeIo, { env, cwd, now }: ServeDeps): Promise<number> {
+  const settings = loadSettings({ env, flags, dotenvPath: join(cwd, '.env') });
+  const logs = destination({ dest: 2, sync: false });
+  const logger = createPinoLogger(settings.LOG_LEVEL, logs);
+  const server = await startServer(settings, logger);
+  io.stdout.write(`Polymnia listens on ${server.url} (REST /api/v1, MCP /mcp, documentation /docs).\n`);
+  if (server.firstKey !== undefined) io.stdout.write(`Key of the owner, shown this once: ${server.firstKey}\n`);
+  const insist = (): void => void server.stop(0);
+  now.addEventListener('abort', insist, { once: true });
+  if (!io.signal.aborted) await once(io.signal, 'abort');
+  io.stdout.write('Stopping: running calls may finish. Interrupt again to end at once.\n');
+  await server.stop();
+  now.removeEventListener('abort', insist);
+  logger.info('stopped');
+  logs.flushSync();
+  return 0;
+}
