@@ -223,15 +223,14 @@ describe('an entry taken out of turn', () => {
   });
 
   test('gives those who come from idle no later start', () => {
-    const { scheduler, put, serve } = setup();
-    put('a1');
-    put('a2');
-    const ridden = put('b1', { cost: 100 });
+    const { scheduler, put, serve } = setup({ capacity: 3 });
+    for (const name of ['b1', 'a1', 'a2']) put(name);
+    expect(serve(100)).toBe('b1');
+    const ridden = put('b2');
     const first = scheduler.next(0);
-    if (ridden.ok) scheduler.take(ridden.token, 0);
+    expect([first?.payload, ridden.ok && scheduler.take(ridden.token, 0)]).toEqual(['a1', true]);
     put('c1');
-    scheduler.finish(first?.token ?? 0, 1, 0);
-    expect(serve()).toBe('c1');
+    expect([serve(), serve()]).toEqual(['c1', 'a2']);
   });
 
   test('is not taken at or after its deadline', () => {

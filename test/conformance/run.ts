@@ -2,9 +2,6 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '../../src/kernel/logger.ts';
-import { createMinimalGate } from './minimal-gate.ts';
-import { sampleOperations } from './sample-operations.ts';
 import { startConformanceServer } from './server.ts';
 
 /** Frozen requirement sets of the suite, each run at its own revision. */
@@ -59,12 +56,7 @@ async function count(output: string, revision: string): Promise<{ required: numb
 
 /** Runs both sets against a server of our own; true when only expected failures occurred. */
 async function main(): Promise<boolean> {
-  await using server = await startConformanceServer({
-    operations: sampleOperations(),
-    gate: createMinimalGate(),
-    logger: silentLogger,
-    key: 'pmn_alice',
-  });
+  await using server = await startConformanceServer();
   const results = await mkdtemp(join(tmpdir(), 'polymnia-conformance-'));
   let allOk = true;
   try {

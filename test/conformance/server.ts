@@ -1,47 +1,33 @@
 import { type ServerType, serve } from '@hono/node-server';
-import {
-  hostHeaderValidationResponse,
-  localhostAllowedHostnames,
-  localhostAllowedOrigins,
-  originValidationResponse,
-} from '@modelcontextprotocol/server';
-import type { Gate } from '../../src/domains/admission/index.ts';
-import type { Logger } from '../../src/kernel/logger.ts';
-import type { BoundOperation } from '../../src/kernel/operation.ts';
-import { createMcpEndpoint } from '../../src/surfaces/mcp/index.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startServer } from '../../src/app/server.ts';
+import { settingsWith } from '../../src/config/settings.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
 import { mountFixtures } from './fixture-tools.ts';
-
-export interface ConformanceServerDeps {
-  readonly operations: readonly BoundOperation[];
-  readonly gate: Gate;
-  readonly logger: Logger;
-  /** A valid key: the suite can send no header of its own, so requests without a credential get this one. */
-  readonly key: string;
-}
 
 /** A running server; dispose it to close its port and end what is open. */
 export interface ConformanceServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Serves the real operations with the suite's fixtures beside them, through the given gate, on a free loopback port. */
-export async function startConformanceServer(deps: ConformanceServerDeps): Promise<ConformanceServer> {
-  const endpoint = createMcpEndpoint({ ...deps, version: '0.0.0-conformance', maxBodyBytes: 1 << 20, extraTools: mountFixtures });
-  let requests = 0;
-  const answer = async (request: Request): Promise<Response> => {
-    const refused =
-      hostHeaderValidationResponse(request, localhostAllowedHostnames()) ?? originValidationResponse(request, localhostAllowedOrigins());
-    if (refused !== undefined) return refused;
-    return endpoint(withCredential(request, deps.key), { requestId: `req_${++requests}` });
-  };
-  const { server, port } = await listen(answer);
+/**
+ * The product's own server, its whole pipeline, with the suite's fixtures mounted beside the real tools through the same gate.
+ * The suite can send no header of its own: a front on a free loopback port gives requests without a credential the owner's.
+ */
+export async function startConformanceServer(): Promise<ConformanceServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'polymnia-conformance-data-'));
+  const settings = settingsWith({ DATA_DIR: dataDir, PORT: 0, RATE_LIMIT_MEMORY_PER_MIN: 100_000 });
+  const server = await startServer(settings, silentLogger, { extraTools: mountFixtures, checkOutputs: true });
+  const front = await listen((request) => server.fetch(withCredential(request, server.localKey)));
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        if ('closeAllConnections' in server) server.closeAllConnections();
-      }),
+    url: `http://127.0.0.1:${front.port}/mcp`,
+    async [Symbol.asyncDispose]() {
+      await close(front.server);
+      await server.stop(0);
+      await rm(dataDir, { recursive: true, force: true });
+    },
   };
 }
 
@@ -49,6 +35,13 @@ function listen(fetch: (request: Request) => Promise<Response>): Promise<{ reado
   return new Promise((resolve, reject) => {
     const server = serve({ fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => resolve({ server, port }));
     server.once('error', reject);
+  });
+}
+
+function close(server: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    if ('closeAllConnections' in server) server.closeAllConnections();
   });
 }
 

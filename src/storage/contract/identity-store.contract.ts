@@ -70,8 +70,15 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
       await store.createUser(user, audit(user.id));
       return user;
     };
-    const serviceUser = (serviceId: string, externalId: string): NewServiceUser => ({ ...someUser(externalId), service: { id: serviceId, externalId } });
-    const guard = (): { creator: string; creatorKey: string; needsAdmin: boolean } => ({ creator: admin.id, creatorKey: adminKey.id, needsAdmin: true });
+    const serviceUser = (serviceId: string, externalId: string): NewServiceUser => ({
+      ...someUser(externalId),
+      service: { id: serviceId, externalId },
+    });
+    const guard = (): { creator: string; creatorKey: string; needsAdmin: boolean } => ({
+      creator: admin.id,
+      creatorKey: adminKey.id,
+      needsAdmin: true,
+    });
 
     test('the first user is made once only, and is the owner', async () => {
       const second = someUser('Other', { role: 'admin' });
@@ -185,7 +192,12 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
       await store.createSpace(space, audit());
       expect(await store.access(ada.id, { by: 'id', id: space.id })).toBeUndefined();
       await store.setMember(space.id, { userId: ada.id, role: 'reader', at: AT }, audit());
-      expect(await store.access(ada.id, { by: 'key', key: space.key })).toMatchObject({ id: space.id, role: 'reader', payer: admin.id, personal: false });
+      expect(await store.access(ada.id, { by: 'key', key: space.key })).toMatchObject({
+        id: space.id,
+        role: 'reader',
+        payer: admin.id,
+        personal: false,
+      });
       await expect(store.removeMember(space.id, admin.id, audit())).rejects.toMatchObject({ code: 'conflict' });
       await expect(store.updateSpace(space.id, { payer: ada.id }, audit())).rejects.toMatchObject({ code: 'conflict' });
       await store.setMember(space.id, { userId: ada.id, role: 'owner', at: AT + 1 }, audit());

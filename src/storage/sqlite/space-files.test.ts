@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixtureFiles, recordingLogger, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import type { PolymniaError } from '../../kernel/errors.ts';
 import type { SpaceFiles, SpaceFilesOptions } from './space-files.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -52,8 +52,15 @@ function renderList(items: readonly unknown[], view: View, depth: number): strin
   if (!items.every(isFields)) return items.map((item) => `· ${safeLine(scalarText('', item, view))}`).join('\n');
   const names = [...new Set(items.flatMap((item) => Object.keys(item)))];
   if (names.length > MAX_COLUMNS) return items.map((item) => renderFields(item, view, depth + 1)).join('\n\n');
-  const rows = items.map((item) => names.map((name) => scalarText(name, item[name], view)));
-  return formatTable(names.map(heading), rows, view.palette, Math.max(40, view.columns - 2 * depth));
+  return renderRows(items, names, view, 2 * depth);
+}
+
+/** Some fields of many objects as a table; times are relative. */
+export function renderRows(items: readonly Fields[], names: readonly string[], view: View, indent = 0): string {
+  if (items.length === 0) return view.palette.dim('none');
+  const cell = (name: string, value: unknown): string => (typeof value === 'string' && ISO_TIME.test(value) ? formatRelative(Date.parse(value), view.now) : scalarText(name, value, view));
+  const rows = items.map((item) => names.map((name) => cell(name, item[name])));
+  return formatTable(names.map(heading), rows, view.palette, Math.max(40, view.columns - indent));
 }
 
 /** `lastUsedAt` → `last used`; `freedBytes` → `freed`. */

@@ -97,7 +97,7 @@ describe('bodies', () => {
     ['a depth bomb', `{"text":"a","metadata":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`],
     ['33 levels', `{"text":"a","metadata":{"a":${'['.repeat(31)}${']'.repeat(31)}}}`],
     ['a prototype key', '{"text":"a","metadata":{"__proto__":{"polluted":true}}}'],
-    ['an escaped prototype key', '{"text":"a","\\u005f_proto__":{"polluted":true}}'],
+    ['an escaped prototype key', '{"text":"a","metadata":{"\\u005f_proto__":{"polluted":true}}}'],
     ['a wrong type', '{"text":1}'],
     ['an unknown field', '{"text":"a","owner":"bob"}'],
     ['a NUL for a body', '\u0000'],
@@ -218,6 +218,7 @@ describe('Host and Origin', () => {
     ['http://evil.invalid', 403],
     ['null', 403],
     ['file://', 403],
+    ['ftp://localhost', 403],
   ])('Origin %s: %i', async (origin, status) => {
     const answer = await send('/api/v1/notes/search', { headers: { origin } });
     expect(answer.status).toBe(status);

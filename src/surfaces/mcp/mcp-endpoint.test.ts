@@ -3,8 +3,8 @@ import { Client as ModernClient, StreamableHTTPClientTransport as ModernTranspor
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createMinimalGate, type SeenCall } from '../../../test/conformance/minimal-gate.ts';
-import { sampleOperations } from '../../../test/conformance/sample-operations.ts';
+import { createMinimalGate, type SeenCall } from './minimal-gate-test-kit.ts';
+import { sampleOperations } from './sample-operations-test-kit.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { isRecord } from './json-rpc.ts';
 import { createMcpEndpoint } from './mcp-endpoint.ts';

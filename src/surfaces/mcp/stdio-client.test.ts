@@ -7,8 +7,8 @@ import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/clien
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as OldStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createMinimalGate, type SeenCall } from '../../../test/conformance/minimal-gate.ts';
-import { sampleOperations } from '../../../test/conformance/sample-operations.ts';
+import { createMinimalGate, type SeenCall } from './minimal-gate-test-kit.ts';
+import { sampleOperations } from './sample-operations-test-kit.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { isRecord } from './json-rpc.ts';
 import { createMcpEndpoint } from './mcp-endpoint.ts';

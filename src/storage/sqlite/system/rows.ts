@@ -26,8 +26,8 @@ function optionalInteger(row: Row, column: string): number | undefined {
   return value === null || value === undefined ? undefined : Number(value);
 }
 
-function json<T>(row: Row, column: string): T {
-  return JSON.parse(text(row, column)) as T;
+function json(row: Row, column: string): unknown {
+  return JSON.parse(text(row, column));
 }
 
 export function toUser(row: Row): User {
@@ -39,7 +39,7 @@ export function toUser(row: Row): User {
     status: text(row, 'status') as UserStatus,
     timeZone: text(row, 'time_zone'),
     weight: Number(row['weight']),
-    limits: json<UserLimits>(row, 'limits'),
+    limits: json(row, 'limits') as UserLimits,
     createdAt: integer(row, 'created_at'),
     ...(typeof service === 'string' && { service: { id: service, externalId: text(row, 'external_id') } }),
   };
@@ -53,8 +53,8 @@ export function toKey(row: Row): ApiKey {
     id: text(row, 'id'),
     userId: text(row, 'user'),
     name: text(row, 'name'),
-    scopes: json<readonly Scope[]>(row, 'scopes'),
-    ...(row['spaces'] !== null && { spaces: json<readonly string[]>(row, 'spaces') }),
+    scopes: json(row, 'scopes') as readonly Scope[],
+    ...(row['spaces'] !== null && { spaces: json(row, 'spaces') as readonly string[] }),
     ...(expiresAt !== undefined && { expiresAt }),
     createdAt: integer(row, 'created_at'),
     createdBy: text(row, 'created_by'),
@@ -75,7 +75,7 @@ export function toSpace(row: Row): Space {
 }
 
 export function toAccess(row: Row): SpaceAccess {
-  const { storageBytes } = json<UserLimits>(row, 'payer_limits');
+  const { storageBytes } = json(row, 'payer_limits') as UserLimits;
   return {
     id: text(row, 'id'),
     key: text(row, 'key'),
@@ -98,10 +98,10 @@ export function toAuditRow(row: Row): AuditRow {
     credential: text(row, 'credential'),
     action: text(row, 'action'),
     subject: text(row, 'subject'),
-    facts: json<Readonly<Record<string, unknown>>>(row, 'facts'),
+    facts: json(row, 'facts') as Readonly<Record<string, unknown>>,
   };
 }
 
 export function toIntent(row: Row): DeletionIntent {
-  return json<DeletionIntent>(row, 'payload');
+  return json(row, 'payload') as DeletionIntent;
 }

@@ -178,7 +178,7 @@ export class SystemDatabase implements AsyncDisposable {
   #onExit(cause: unknown): void {
     this.#writer = undefined;
     const message = 'The writer of system.db ended while it ran the call; it starts again.';
-    for (const id of [...this.#pending.keys()]) this.#settle({ id, ok: false, failure: { code: 'storage_unavailable', message } });
+    for (const id of this.#pending.keys()) this.#settle({ id, ok: false, failure: { code: 'storage_unavailable', message } });
     if (this.#stopping === undefined) this.#options.onCrash?.(cause);
   }
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { CallOptions, CallOutcome, Gate, RateStanding } from '../../src/domains/admission/index.ts';
-import { PolymniaError, toPolymniaError } from '../../src/kernel/errors.ts';
-import { type BoundOperation, type OperationContext, type Principal } from '../../src/kernel/operation.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
+import type { CallOptions, CallOutcome, Gate, RateStanding } from '../../domains/admission/index.ts';
+import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
+import { type BoundOperation, type OperationContext, type Principal } from '../../kernel/operation.ts';
+import { silentLogger } from '../../kernel/logger.ts';
 
 /** Longest a call may take here, in milliseconds. */
 const DEADLINE_MS = 30_000;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { z } from 'zod';
-import { ERROR_TABLE, type ErrorCode, PolymniaError } from '../../src/kernel/errors.ts';
-import { type BoundOperation, bindOperation, defineOperation } from '../../src/kernel/operation.ts';
+import { ERROR_TABLE, type ErrorCode, PolymniaError } from '../../kernel/errors.ts';
+import { type BoundOperation, bindOperation, defineOperation } from '../../kernel/operation.ts';
 
 /** What `wait_in_steps` tells the test that runs it. */
 export interface StepEvents {
