@@ -125,7 +125,7 @@ test('no default export, no star export', () => {
   const wrong = sources.filter((file) => {
     const { module } = parseSync(file, readFileSync(join(SRC, file), 'utf8'));
     return module.staticExports.some((each) =>
-      each.entries.some((entry) => entry.exportName.kind === 'Default' || entry.importName.kind === 'AllButDefault'),
+      each.entries.some((entry) => String(entry.exportName.kind) === 'Default' || String(entry.importName.kind) === 'AllButDefault'),
     );
   });
   expect(wrong).toEqual([]);

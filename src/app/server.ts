@@ -108,8 +108,8 @@ async function compose(settings: Settings, logger: Logger, overrides: ServerOver
   let stopping: Promise<void> | undefined;
   const stop = (graceMs = settings.DRAIN_TIMEOUT): Promise<void> => {
     draining = true;
-    stopping ??= listener.close(graceMs).finally(() => parts[Symbol.asyncDispose]());
-    if (graceMs === 0) void listener.close(0);
+    const closed = listener.close(graceMs);
+    stopping ??= closed.then(() => parts[Symbol.asyncDispose]());
     return stopping;
   };
   parts.onEnd('listener', () => listener.close(0));

@@ -6,7 +6,7 @@ export type RandomBytes = (size: number) => Uint8Array;
 
 /** Crockford's base 32, lower case: no i, l, o, u, so ids survive being read aloud. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const VALUE_BY_CHARACTER = new Map([...ALPHABET].map((character, value) => [character, value]));
+const VALUE_BY_CHARACTER = new Map(Array.from(ALPHABET, (character, value) => [character, value]));
 
 /** Bytes to base 32, most significant bit first, the last character padded with zero bits. */
 export function toBase32(bytes: Uint8Array): string {

@@ -162,13 +162,13 @@ export interface Operation<Service, Input extends z.ZodObject, Output extends z.
   /** Not offered as an MCP tool (administration belongs to people, not to models). */
   readonly hiddenFromModels?: boolean;
   /** Rate units of a call; default 1, and one per space for `spaces` targets. */
-  rateCost?(input: z.output<Input>): number;
+  rateCost?(this: void, input: z.output<Input>): number;
   /** REST accepts a raw body of this media type, spooled to disk and handed over as `ctx.upload`. */
   readonly upload?: { readonly mediaType: string };
   /** REST answers with a stream of JSON lines when asked for `application/x-ndjson`. */
-  stream?(service: Service, input: z.output<Input>, ctx: OperationContext): AsyncIterable<unknown>;
+  stream?(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): AsyncIterable<unknown>;
   readonly deprecated?: { readonly since: string; readonly sunset: string; readonly use: string };
-  run(service: Service, input: z.output<Input>, ctx: OperationContext): Promise<z.output<Output>>;
+  run(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): Promise<z.output<Output>>;
 }
 
 /** Keeps the schema types of a declaration; does nothing at run time. */
@@ -192,11 +192,11 @@ export type AnyOperation<Service> = Operation<Service, z.ZodObject, z.ZodType>;
 
 /** Binds a declaration to its service. */
 export function bindOperation<Service>(operation: AnyOperation<Service>, service: Service): BoundOperation {
-  const { run: _run, stream, rateCost, ...declaration } = operation;
+  const { run, stream, rateCost, ...declaration } = operation;
   return {
     ...declaration,
     rateCost: (input) => rateCost?.(input) ?? 1,
-    run: (input, ctx) => operation.run(service, input, ctx),
+    run: (input, ctx) => run(service, input, ctx),
     ...(stream === undefined ? {} : { stream: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => stream(service, input, ctx) }),
   };
 }

@@ -95,7 +95,9 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
     serviceShare: 1,
     accounts: {
       async usedBytes(payer) {
-        const used = await Promise.all([...spaces.values()].filter((space) => space.payer === payer).map(({ key }) => store.usedBytes({ ...background(), space: key })));
+        const used = await Promise.all(
+          [...spaces.values()].filter((space) => space.payer === payer).map(({ key }) => store.usedBytes({ ...background(), space: key })),
+        );
         return used.reduce((sum, bytes) => sum + bytes, 0);
       },
       groupOf: async (payer) => payer,

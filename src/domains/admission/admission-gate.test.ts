@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../kernel/clock.ts';
 import { formatRecordId } from '../../kernel/ids.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import type { PolymniaError } from '../../kernel/errors.ts';
 import { sleep } from '../../kernel/abort.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { gateKit, gateway, LANE_TABLE, operationOf, options, principal, space } from './gate-test-kit.ts';

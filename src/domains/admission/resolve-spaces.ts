@@ -56,7 +56,7 @@ async function manySpaces(authority: Authority, principal: Principal, input: Inp
   const { spaces } = input;
   if (spaces === undefined) return [await authority.space(principal, textField(input, 'space'))];
   if (spaces === 'all') return authority.readableSpaces(principal);
-  const ids = Array.isArray(spaces) ? [...new Set(spaces.map(String))] : [String(spaces)];
+  const ids = [...new Set(Array.isArray(spaces) ? spaces.map(String) : [])];
   if (ids.length > MAX_SPACES) throw new PolymniaError('invalid_input', `"spaces" names ${ids.length} spaces; at most ${MAX_SPACES}, or "all".`);
   return Promise.all(ids.map((id) => authority.space(principal, id)));
 }

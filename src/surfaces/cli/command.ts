@@ -42,7 +42,7 @@ export interface Command {
   /** Answers `--help` itself, since what it shows depends on its arguments. */
   readonly needsOwnHelp?: boolean;
   /** Fixed words its first argument may be, for completion. */
-  readonly choices?: readonly string[];
+  choices?(operations: readonly OperationDeclaration[], commands: readonly Command[]): readonly string[];
   /** Its first argument is a file or folder, for completion. */
   readonly takesPath?: boolean;
   /** Resolves with an exit code; nothing = 0. */
@@ -62,8 +62,8 @@ export interface Invocation {
   readonly values: FlagValues;
   /** Print the raw answer. */
   readonly isJson: boolean;
-  /** A client of the running server, found at the first call. */
-  client(): Promise<RestClient>;
+  /** A client of the running server, found at the first call. Commands that parse themselves say which flags they found. */
+  client(values?: FlagValues): Promise<RestClient>;
 }
 
 /** Options every command takes. */

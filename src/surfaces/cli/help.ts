@@ -12,7 +12,7 @@ export function generalHelp(commands: readonly Command[], palette: Palette): str
     'Polymnia keeps memories for many users and their assistants.',
     '',
     `${palette.bold('Usage')}  polymnia COMMAND [arguments] [options]`,
-    ...groups.filter(({ rows }) => rows.length > 0).flatMap(({ group, rows }) => ['', palette.bold(group), twoColumns(rows, palette)]),
+    ...groups.filter(({ rows }) => rows.length > 0).flatMap(({ group, rows }) => ['', palette.bold(group), rowList(rows, palette)]),
     '',
     'Every command but serve, restore and doctor --offline is a client of the running server.',
     'polymnia COMMAND --help says more; polymnia call lists every operation.',
@@ -21,7 +21,7 @@ export function generalHelp(commands: readonly Command[], palette: Palette): str
 
 /** The commands that share a first word. */
 export function groupHelp(commands: readonly Command[], palette: Palette): string {
-  return [`${palette.bold('Usage')}  polymnia ${commands[0]?.words[0] ?? ''} COMMAND`, '', twoColumns(commands.map(commandRow), palette)].join('\n');
+  return [`${palette.bold('Usage')}  polymnia ${commands[0]?.words[0] ?? ''} COMMAND`, '', rowList(commands.map(commandRow), palette)].join('\n');
 }
 
 /** One command with all its options. */
@@ -40,7 +40,7 @@ export function commandHelp(command: Command, operations: readonly OperationDecl
 
 /** Flags with their descriptions, aligned. */
 export function flagList(flags: readonly Flag[], palette: Palette): string {
-  return twoColumns(flags.map(flagRow), palette);
+  return rowList(flags.map(flagRow), palette);
 }
 
 function commandRow({ words, usage, summary }: Command): readonly [string, string] {
@@ -52,7 +52,8 @@ function flagRow(flag: Flag): readonly [string, string] {
   return [`${flag.short === undefined ? '' : `-${flag.short}, `}--${flag.name}${value}${flag.multiple === true ? ' …' : ''}`, flag.description];
 }
 
-function twoColumns(rows: readonly (readonly [string, string])[], palette: Palette): string {
+/** Names with what they mean, aligned. */
+export function rowList(rows: readonly (readonly [string, string])[], palette: Palette): string {
   const width = Math.min(MAX_LEFT, Math.max(0, ...rows.map(([left]) => displayWidth(left))));
   return rows
     .map(([left, right]) => {

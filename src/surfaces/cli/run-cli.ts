@@ -3,10 +3,11 @@ import { echo, findCommand, isSet, parseArguments, textFlag } from './arguments.
 import type { CliDeps } from './cli-deps.ts';
 import { commandTable } from './command-table.ts';
 import type { Command, FlagValues, Invocation } from './command.ts';
-import { findServer, type ServerChoice } from './find-server.ts';
+import { findServer } from './find-server.ts';
 import { commandHelp, generalHelp, groupHelp } from './help.ts';
 import { formatDuration } from './human-values.ts';
 import { createRestClient, DEFAULT_TIMEOUT_MS, type RestClient } from './rest-client.ts';
+import { serverChoice } from './server-choice.ts';
 import { nearest } from './suggest.ts';
 import { Terminal } from './terminal.ts';
 import { safeLine } from './terminal-text.ts';
@@ -79,7 +80,7 @@ function invocationOf(deps: CliDeps, terminal: Terminal, command: Command, comma
     positionals,
     values,
     isJson: isSet(values, 'json'),
-    client: () => (client ??= clientOf(deps, terminal, values)),
+    client: (own) => (client ??= clientOf(deps, terminal, own ?? values)),
   };
 }
 
@@ -92,12 +93,6 @@ async function clientOf(deps: CliDeps, terminal: Terminal, values: FlagValues): 
     timeoutMs: timeoutOf(values),
     clientName: `polymnia-cli/${deps.version}`,
   });
-}
-
-/** The server a run's flags name. */
-export function serverChoice(values: FlagValues): ServerChoice {
-  const [url, key, dataDir] = [textFlag(values, 'url'), textFlag(values, 'key'), textFlag(values, 'data-dir')];
-  return { ...(url === undefined ? {} : { url }), ...(key === undefined ? {} : { key }), ...(dataDir === undefined ? {} : { dataDir }) };
 }
 
 const MAX_TIMEOUT_S = 86_400;

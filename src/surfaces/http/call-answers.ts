@@ -2,7 +2,7 @@ import type { CallOptions, CallOutcome, Gate } from '../../domains/admission/ind
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import type { BoundOperation, Principal } from '../../kernel/operation.ts';
+import type { Principal } from '../../kernel/operation.ts';
 import { EVENT_STREAM, EventStream } from './event-stream.ts';
 import { JSON_LINES, jsonLines } from './json-lines.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -21,7 +21,6 @@ export interface AnswerDeps {
 
 /** One authenticated, parsed call on its way to the gate. */
 export interface ReadyCall {
-  readonly operation: BoundOperation;
   readonly principal: Principal;
   readonly prepared: PreparedCall;
   readonly options: CallOptions;
@@ -32,13 +31,12 @@ export interface ReadyCall {
 
 /** The usual answer: one JSON document or one problem. */
 export async function answerWithJson(call: ReadyCall, deps: AnswerDeps): Promise<Reply> {
-  let isOk = false;
+  let outcome: CallOutcome | undefined;
   try {
-    const outcome = await deps.gate.call(call.operation, call.principal, call.prepared.input, call.options);
-    isOk = outcome.ok;
+    outcome = await deps.gate.call(call.prepared.operation, call.principal, call.prepared.input, call.options);
     return outcomeReply(outcome, call);
   } finally {
-    await call.prepared.release(isOk);
+    await call.prepared.release(outcome);
   }
 }
 
@@ -51,8 +49,8 @@ function outcomeReply(outcome: CallOutcome, call: ReadyCall): Reply {
 /** The operation's stream as JSON lines; refused before it began, a problem. */
 export async function answerWithLines(call: ReadyCall, deps: AnswerDeps): Promise<Reply> {
   const { requestId, context } = call.exchange;
-  const outcome = await deps.gate.stream(call.operation, call.principal, call.prepared.input, call.options);
-  await call.prepared.release(outcome.ok);
+  const outcome = await deps.gate.stream(call.prepared.operation, call.principal, call.prepared.input, call.options);
+  await call.prepared.release(undefined);
   if (!outcome.ok) return outcomeReply(outcome, call);
   const body = jsonLines(outcome.items, {
     clock: deps.clock,
@@ -99,9 +97,9 @@ async function runWithEvents(
   const onClientGone = (): void => abort.abort(signal.reason);
   if (signal.aborted) onClientGone();
   else signal.addEventListener('abort', onClientGone, { once: true });
-  let isOk = false;
+  let outcome: CallOutcome | undefined;
   try {
-    const outcome = await deps.gate.call(call.operation, call.principal, call.prepared.input, {
+    outcome = await deps.gate.call(call.prepared.operation, call.principal, call.prepared.input, {
       ...call.options,
       signal: abort.signal,
       onProgress: (progress) => {
@@ -109,7 +107,6 @@ async function runWithEvents(
         onBegun();
       },
     });
-    isOk = outcome.ok;
     if (outcome.ok) events.end('result', outcome.output);
     else events.end('error', translatedProblem(outcome.error, call.exchange.requestId, deps.logger));
     return outcome;
@@ -118,6 +115,6 @@ async function runWithEvents(
     return undefined;
   } finally {
     signal.removeEventListener('abort', onClientGone);
-    await call.prepared.release(isOk);
+    await call.prepared.release(outcome);
   }
 }

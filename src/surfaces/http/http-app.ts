@@ -87,7 +87,6 @@ function routeDeps(deps: HttpDeps): Parameters<typeof createOperationRoutes>[1] 
     maxImportBytes: settings.maxImportBytes,
     bodyTimeoutMs: settings.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS,
     stallMs: settings.stallMs ?? DEFAULT_STALL_MS,
-    isDraining: () => deps.isDraining(),
     ...(spool === undefined ? {} : { spool }),
   };
 }

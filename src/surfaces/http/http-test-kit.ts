@@ -120,7 +120,7 @@ const importNotes = define({
   name: 'import_notes',
   title: 'Import notes',
   description: 'Says how many bytes came.',
-  input: z.object({ source: z.string().optional() }),
+  input: z.object({ source: z.string().optional(), fail: z.boolean().optional() }),
   output: z.object({ bytes: z.number(), source: z.string().optional() }),
   effect: 'write',
   lane: 'bulk',
@@ -129,6 +129,7 @@ const importNotes = define({
   http: { method: 'POST', path: '/api/v1/notes/import' },
   upload: { mediaType: 'application/x-ndjson' },
   async run(_book, input, ctx) {
+    if (input.fail) throw new PolymniaError('storage_unavailable', 'The disk is full.');
     return { bytes: ctx.upload?.bytes ?? -1, ...(input.source === undefined ? {} : { source: input.source }) };
   },
 });

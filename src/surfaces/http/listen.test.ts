@@ -188,9 +188,9 @@ describe('closing', () => {
     await vi.waitFor(() => expect(idle.seen.text).toContain('yes'));
     const running = dial(listener, `POST /api/v1/notes/slow HTTP/1.1\r\n${AUTH}Content-Length: 0\r\n\r\n`);
     await book.started.promise;
-    const closing = listener.close(10_000);
+    const closing = listener.close(600_000);
     await idle.closed;
-    expect(listener.close(10_000)).toBe(closing);
+    expect(listener.close(600_000)).toBe(closing);
     book.release();
     await closing;
     expect(await running.closed).toContain('{"done":true}');

@@ -33,13 +33,13 @@ export function hasEvents(operation: Pick<BoundOperation, 'http' | 'lane'>): boo
 
 /** The routes of all operations, literal paths before parameter paths. Two operations with one address are refused. */
 export function createOperationRoutes(operations: readonly BoundOperation[], deps: RouteDeps): readonly OperationRoute[] {
-  const shared = { deps, budgets: createRequestBudgets(deps.maxBodyBytes) };
+  const budgets = createRequestBudgets(deps.maxBodyBytes);
   const routes = operations.map((operation) => {
     const path = operationPath(operation);
     return {
       method: operation.http.method,
       path: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      answer: createEndpoint(operation, createPrepare(operation, path, shared), deps),
+      answer: createEndpoint(operation, createPrepare(operation, path, deps, budgets), deps),
     };
   });
   refuseTwins(routes);
@@ -82,7 +82,7 @@ function createEndpoint(operation: BoundOperation, prepare: Prepare, deps: Route
       ...(key === undefined ? undefined : { idempotencyKey: key }),
       ...(prepared.upload === undefined ? undefined : { upload: prepared.upload }),
     };
-    const call: ReadyCall = { operation, principal, prepared, options, exchange, always };
+    const call: ReadyCall = { principal, prepared, options, exchange, always };
     const accept = request.method === 'HEAD' ? null : headers.get('accept');
     if (accept !== null && operation.stream !== undefined && accept.includes(JSON_LINES)) return answerWithLines(call, deps);
     if (accept !== null && offersEvents && accept.includes(EVENT_STREAM)) return answerWithEvents(call, deps);

@@ -1,3 +1,4 @@
+import type { CallOutcome } from '../../domains/admission/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -16,7 +17,6 @@ export interface PrepareDeps {
   readonly maxImportBytes: number;
   readonly bodyTimeoutMs: number;
   readonly spool?: Spool;
-  isDraining(): boolean;
 }
 
 /** What all routes together may hold before the gate. */
@@ -41,17 +41,20 @@ export function createRequestBudgets(maxBodyBytes: number): RequestBudgets {
 
 /** One call, ready for the gate. */
 export interface PreparedCall {
+  /** What to hand to the gate. */
+  readonly operation: BoundOperation;
   readonly input: Readonly<Record<string, unknown>>;
   readonly upload?: Upload;
   /** Gives back what the request holds; called once, when the call is over. Never fails. */
-  release(isOk: boolean): void | Promise<void>;
+  release(outcome: CallOutcome | undefined): void | Promise<void>;
 }
 
 /** Reads one request of an authenticated caller. */
 export type Prepare = (exchange: Exchange, principal: Principal) => Promise<PreparedCall>;
 
 /** How requests of one operation become input: path, query and JSON body, or a spooled raw body. `path` in OpenAPI's form. */
-export function createPrepare(operation: BoundOperation, path: string, shared: Shared): Prepare {
+export function createPrepare(operation: BoundOperation, path: string, deps: PrepareDeps, budgets: RequestBudgets): Prepare {
+  const shared: Shared = { operation, deps, budgets };
   const assembler = createInputAssembler(operation);
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
   const takesBody = operation.http.method !== 'GET';
@@ -60,11 +63,14 @@ export function createPrepare(operation: BoundOperation, path: string, shared: S
     const assemble = (body?: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
       assembler.assemble(pathValues(exchange, parameters), searchOf(exchange.request.url), body);
     if (upload !== undefined && isMediaType(exchange.request.headers, upload.mediaType)) return prepareUpload(exchange, principal, assemble, shared);
-    return takesBody ? prepareJson(exchange, principal, assemble, shared) : Promise.resolve({ input: assemble(), release: releaseNothing });
+    return takesBody
+      ? prepareJson(exchange, principal, assemble, shared)
+      : Promise.resolve({ operation, input: assemble(), release: releaseNothing });
   };
 }
 
 interface Shared {
+  readonly operation: BoundOperation;
   readonly deps: PrepareDeps;
   readonly budgets: RequestBudgets;
 }
@@ -89,7 +95,7 @@ function searchOf(url: string): string {
 async function prepareJson(exchange: Exchange, principal: Principal, assemble: Assemble, shared: Shared): Promise<PreparedCall> {
   const { maxBodyBytes, bodyTimeoutMs, clock } = shared.deps;
   const length = declaredLength(exchange, maxBodyBytes, 'MAX_BODY_BYTES');
-  if (length === 0) return { input: assemble(), release: releaseNothing };
+  if (length === 0) return { operation: shared.operation, input: assemble(), release: releaseNothing };
   refuseOtherTypes(exchange.request.headers);
   // Small bodies are not counted: the gate's limits bound how many of them wait.
   const hold = (bytes: number): Disposable => shared.budgets.bodies.take(principal.caller.userId, bytes);
@@ -100,7 +106,7 @@ async function prepareJson(exchange: Exchange, principal: Principal, assemble: A
   };
   try {
     const bytes = await readBytes(exchange, length, { clock, maxBytes: maxBodyBytes, timeoutMs: bodyTimeoutMs, option: 'MAX_BODY_BYTES', onLarge });
-    return { input: assemble(bytes.byteLength === 0 ? undefined : parseJsonObject(bytes)), release };
+    return { operation: shared.operation, input: assemble(bytes.byteLength === 0 ? undefined : parseJsonObject(bytes)), release };
   } catch (error) {
     release();
     throw error;
@@ -127,7 +133,7 @@ function isMediaType(headers: Headers, mediaType: string): boolean {
 }
 
 async function prepareUpload(exchange: Exchange, principal: Principal, assemble: Assemble, shared: Shared): Promise<PreparedCall> {
-  const { deps, budgets } = shared;
+  const { deps, budgets, operation } = shared;
   const { spool, clock, maxImportBytes, bodyTimeoutMs } = deps;
   if (spool === undefined) throw new PolymniaError('invalid_input', 'This server takes no raw bodies; send JSON.');
   refuseEncoding(exchange.request.headers);
@@ -135,16 +141,32 @@ async function prepareUpload(exchange: Exchange, principal: Principal, assemble:
   const slot = budgets.uploads.take(principal.caller.userId, 1);
   const limits = { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs };
   const upload = await spoolBody(exchange, spool, limits).finally(() => slot[Symbol.dispose]());
-  return { input, upload, release: (isOk) => removeSpooled(isOk, spool, upload, exchange.requestId, deps) };
+  let hasRun = false;
+  const watched: BoundOperation = {
+    ...operation,
+    run: (parsed, ctx) => {
+      hasRun = true;
+      return operation.run(parsed, ctx);
+    },
+  };
+  const release = (outcome: CallOutcome | undefined): Promise<void> | undefined =>
+    hasRun && !isRefusedInput(outcome) ? undefined : removeSpooled(spool, upload, exchange.requestId, deps.logger);
+  return { operation: watched, input, upload, release };
 }
 
-/** A call that a stop cut short goes on after the restart, from its spooled body; every other body goes with its call. */
-async function removeSpooled(isOk: boolean, spool: Spool, upload: Upload, requestId: string, deps: PrepareDeps): Promise<void> {
-  if (!isOk && deps.isDraining()) return;
+function isRefusedInput(outcome: CallOutcome | undefined): boolean {
+  return outcome?.ok === false && outcome.error.code === 'invalid_input';
+}
+
+/**
+ * An operation that has begun owns its upload, since it may go on with it after a crash. Only what no operation took up
+ * is removed here.
+ */
+async function removeSpooled(spool: Spool, upload: Upload, requestId: string, logger: Logger): Promise<void> {
   try {
     await spool.remove(upload.spoolId);
   } catch (error) {
     // The call's outcome stands; what is left over goes with the spool's own clean-up.
-    deps.logger.warn('a spooled body could not be removed', { requestId }, error);
+    logger.warn('a spooled body could not be removed', { requestId }, error);
   }
 }

@@ -5,7 +5,7 @@ import type { Upload } from '../../kernel/operation.ts';
 import { declaredLength, tooLarge } from './request-body.ts';
 import type { Exchange } from './reply.ts';
 
-/** Where raw bodies are kept until their call is over. */
+/** Where raw bodies are kept; an operation that has begun removes its own. */
 export interface Spool {
   /** Writes a body to disk; rejects, and leaves nothing, when it is too large, breaks off, or the signal aborts. */
   write(body: ReadableStream<Uint8Array>, maxBytes: number, signal: AbortSignal): Promise<Upload>;

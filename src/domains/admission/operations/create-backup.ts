@@ -22,6 +22,5 @@ export const createBackup = defineOperation<ServerControl>()({
   target: { kind: 'none' },
   http: { method: 'POST', path: '/admin/backup' },
   hiddenFromModels: true,
-  run: (control, { directory }, ctx) =>
-    control.backup(directory, ctx.signal, (done) => ctx.progress({ phase: 'copying', done, unit: 'files' })),
+  run: (control, { directory }, ctx) => control.backup(directory, ctx.signal, (done) => ctx.progress({ phase: 'copying', done, unit: 'files' })),
 });

@@ -50,7 +50,9 @@ export function importSlice(cell: Cell, { now, slice }: ImportSliceArgs): { read
   noteTokeniser(cell);
   noteTarget(cell, slice.embedModel);
   const tally = newTally();
-  const results = slice.items.map((item, index) => storeItem(cell, { ...item, importId: slice.importId }, slice.lines[index] ?? slice.nextLine, now, tally));
+  const results = slice.items.map((item, index) =>
+    storeItem(cell, { ...item, importId: slice.importId }, slice.lines[index] ?? slice.nextLine, now, tally),
+  );
   settleTally(cell, tally);
   const bad = [...slice.bad, ...results.filter((result) => typeof result === 'object')].toSorted((a, b) => a.line - b.line);
   const state = saveSlice(cell, before, slice, {
@@ -106,7 +108,12 @@ export interface ImportEndArgs {
 
 /** Ends an import; one that has ended keeps its first end. */
 export function importEnd(cell: Cell, { now, importId, status }: ImportEndArgs): ImportState {
-  cell.run(`update imports set status = ?, ended_at = ? where import_id = ? and status = 'running'`, status, status === 'running' ? null : now, importId);
+  cell.run(
+    `update imports set status = ?, ended_at = ? where import_id = ? and status = 'running'`,
+    status,
+    status === 'running' ? null : now,
+    importId,
+  );
   return requireState(cell, importId);
 }
 

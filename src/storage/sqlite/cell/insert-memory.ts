@@ -52,7 +52,12 @@ export function storeMemory(cell: Cell, item: NewMemory, now: number, tally: Tal
 
 /** The live memory outside threads with this hash, if it is not the row `but`; an expired one is deleted. */
 export function findEqual(cell: Cell, hash: Uint8Array, but: number, now: number, tally: Tally): Row | undefined {
-  return liveOrPurged(cell, cell.get(`select ${FOUND} from memories m where m.content_hash = ? and m.thread is null and m.id <> ?`, hash, but), now, tally);
+  return liveOrPurged(
+    cell,
+    cell.get(`select ${FOUND} from memories m where m.content_hash = ? and m.thread is null and m.id <> ?`, hash, but),
+    now,
+    tally,
+  );
 }
 
 function findByUuid(cell: Cell, uuid: string): Row | undefined {

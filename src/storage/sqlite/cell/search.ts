@@ -59,7 +59,9 @@ function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: numb
   const occurredAt = new Map(candidates.map((candidate) => [candidate.row, candidate.occurredAt]));
   const ranked = lendScores(candidates);
   const best = ranked[0]?.score ?? 1;
-  return ranked.map((hit) => withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: () => reasons(hit, best) }, request, now));
+  return ranked.map((hit) =>
+    withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: () => reasons(hit, best) }, request, now),
+  );
 }
 
 /** A row's own words with the share it would get as a thread of one, and what the rest of its thread added; of the best score. */

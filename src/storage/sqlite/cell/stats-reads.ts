@@ -37,7 +37,10 @@ export function stats(cell: Cell, { now }: NowArgs): SpaceStats {
   const expired = expiredCount(cell, now) > 0;
   // Without expired rows each count is answered from an index that has no expiry in it.
   const live = expired ? LIVE : '? is not null';
-  const types = cell.all(`select m.type, count(*) as n from memories m where ${live} and alive() group by m.type order by n desc, m.type limit 1000`, now);
+  const types = cell.all(
+    `select m.type, count(*) as n from memories m where ${live} and alive() group by m.type order by n desc, m.type limit 1000`,
+    now,
+  );
   const threads = cell.get(`select count(distinct m.thread) as n from memories m where m.thread is not null and ${live} and alive()`, now);
   const oldest = cell.get(`select m.occurred_at as at from memories m where ${live} and alive() order by m.occurred_at limit 1`, now)?.['at'];
   const newest = cell.get(`select m.occurred_at as at from memories m where ${live} and alive() order by m.occurred_at desc limit 1`, now)?.['at'];

@@ -121,7 +121,11 @@ function advance(cell: Cell, model: string, now: number): number {
 /** Deletes vectors of models that are neither searched nor being made; returns how many are left. */
 function dropStale(cell: Cell): number {
   let left = STALE_PER_CALL;
-  const stale = cell.all('select model, vectors from vector_models where model is not ? and model is not ?', searchableName(cell), targetModel(cell) ?? null);
+  const stale = cell.all(
+    'select model, vectors from vector_models where model is not ? and model is not ?',
+    searchableName(cell),
+    targetModel(cell) ?? null,
+  );
   for (const row of stale) {
     const model = text(row, 'model');
     const gone = cell.run('delete from vectors where rowid in (select rowid from vectors where model = ? and alive() limit ?)', model, left);

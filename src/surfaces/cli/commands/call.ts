@@ -1,13 +1,14 @@
+import { PolymniaError } from '../../../kernel/errors.ts';
 import type { OperationDeclaration, Progress } from '../../../kernel/operation.ts';
 import { echo, isSet, parseArguments, textFlag, usageError } from '../arguments.ts';
 import type { Command, Flag, Invocation } from '../command.ts';
-import { flagList } from '../help.ts';
+import { flagList, rowList } from '../help.ts';
 import { viewOf } from '../operation-command.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { renderValue } from '../render-value.ts';
+import type { RestClient } from '../rest-client.ts';
 import { inputOf, type SchemaField, schemaFields } from '../schema-fields.ts';
 import { nearest } from '../suggest.ts';
-import { PolymniaError } from '../../../kernel/errors.ts';
 
 const INPUT_FLAG: Flag = { name: 'input', type: 'string', placeholder: 'JSON', description: "The input as a JSON object; other options go on top. --json '{…}' does the same and prints the raw answer." };
 
@@ -17,8 +18,10 @@ export const callCommand: Command = {
   group: 'More',
   summary: 'Call any operation of the server by name',
   usage: 'OPERATION',
+  parsesItself: true,
   needsOwnHelp: true,
-  flags: (operations) => [INPUT_FLAG, ...allFields(operations)],
+  flags: () => [INPUT_FLAG],
+  choices: (operations) => operations.map(({ name }) => name),
   async run(invocation) {
     const { deps, terminal, argv } = invocation;
     const [name, ...rest] = afterName(argv);
@@ -30,17 +33,11 @@ export const callCommand: Command = {
     if (isHelp) return terminal.print(operationHelp(operation, fields, invocation));
     const { values, positionals } = parseArguments(splitJson(rest), [INPUT_FLAG, ...fields.map(({ flag }) => flag)], callCommand);
     if (positionals.length > 0) throw usageError(`The argument ${echo(positionals[0] ?? '')} belongs to no option; fields are given as --field value.`, callCommand);
-    const answer = await ask(invocation, operation, { ...jsonInput(textFlag(values, 'input')), ...inputOf(fields, values) });
+    const client = await invocation.client(values);
+    const answer = await ask(invocation, client, operation, { ...jsonInput(textFlag(values, 'input')), ...inputOf(fields, values) });
     await (isSet(values, 'json') ? terminal.printJson(answer) : terminal.print(renderValue(answer, viewOf(invocation))));
   },
 };
-
-/** Flags of all operations, each name once: `call` is parsed before it is known which operation is meant. */
-function allFields(operations: readonly OperationDeclaration[]): readonly Flag[] {
-  const byName = new Map<string, Flag>();
-  for (const { flag } of operations.flatMap(schemaFields)) if (!byName.has(flag.name)) byName.set(flag.name, flag);
-  return [...byName.values()];
-}
 
 /** The operation's name first, wherever it stands among options without values. */
 function afterName(argv: readonly string[]): readonly string[] {
@@ -74,8 +71,7 @@ function jsonInput(text: string | undefined): Readonly<Record<string, unknown>> 
   throw new PolymniaError('invalid_input', "The input must be a JSON object in single quotes, such as '{\"query\":\"…\"}'.");
 }
 
-async function ask(invocation: Invocation, operation: OperationDeclaration, input: Readonly<Record<string, unknown>>): Promise<unknown> {
-  const client = await invocation.client();
+async function ask(invocation: Invocation, client: RestClient, operation: OperationDeclaration, input: Readonly<Record<string, unknown>>): Promise<unknown> {
   if (operation.lane !== 'bulk') return client.call(operation.name, input);
   using bar = new ProgressBar(invocation.terminal, invocation.deps.clock);
   return await client.callWithProgress(operation.name, input, (progress: Progress) => bar.show(progress));
@@ -88,8 +84,8 @@ function unknownOperation(name: string, operations: readonly OperationDeclaratio
 }
 
 function listOperations({ deps, terminal: { palette } }: Invocation): string {
-  const rows = deps.operations.map(({ name, title }) => ({ name, type: 'string' as const, description: title }));
-  return [`${palette.bold('Usage')}  polymnia call OPERATION [--field value …] [--json '{…}']`, '', flagList(rows, palette).replaceAll('--', '')].join('\n');
+  const rows = deps.operations.map(({ name, title }): readonly [string, string] => [name, title]);
+  return [`${palette.bold('Usage')}  polymnia call OPERATION [--field value …] [--json '{…}']`, '', rowList(rows, palette)].join('\n');
 }
 
 function operationHelp(operation: OperationDeclaration, fields: readonly SchemaField[], { terminal: { palette } }: Invocation): string {

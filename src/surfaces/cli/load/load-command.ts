@@ -1,5 +1,6 @@
-import { orAbort, sleep } from '../../../kernel/abort.ts';
+import { orAbort, sleep, startDeadline } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { ERROR_TABLE } from '../../../kernel/errors.ts';
 import { createSeededRandom } from '../../../kernel/seeded-random.ts';
 import { textFlag, usageError } from '../arguments.ts';
 import type { Command, Flag, FlagValues, Invocation } from '../command.ts';
@@ -72,6 +73,7 @@ async function runLoad(invocation: Invocation): Promise<number> {
   const report = createReport(recorder, seconds, party.note);
   bar[Symbol.dispose]();
   if (!terminal.isBroken) terminal.stdout.write(invocation.isJson ? `${JSON.stringify(report)}\n` : `${renderReport(report, terminal.palette, terminal.columns)}\n`);
+  if (terminal.signal.aborted) return ERROR_TABLE.cancelled.exitCode;
   return isPunctual(recorder) && recorder.totals().failed === 0 ? 0 : 1;
 }
 
@@ -93,8 +95,10 @@ async function measure(plan: LoadPlan, party: LoadParty, { deps, terminal }: Inv
     if (!terminal.signal.aborted) throw error;
   }
   const seconds = (clock.monotonic() - startedAt) / 1000;
-  const ended = loop.stop();
-  await (terminal.signal.aborted ? Promise.race([ended, sleep(clock, INTERRUPT_GRACE_MS, new AbortController().signal)]) : orAbort(ended, terminal.signal));
+  const isCut = terminal.signal.aborted;
+  using deadline = startDeadline(clock, isCut ? INTERRUPT_GRACE_MS : DEFAULT_TIMEOUT_MS, 'the end of a load', isCut ? undefined : terminal.signal);
+  // Calls that are still unanswered then stay out of the report.
+  await orAbort(loop.stop(), deadline.signal).catch(() => {});
   return { recorder, seconds };
 }
 

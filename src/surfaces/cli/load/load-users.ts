@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../../../kernel/clock.ts';
-import { isErrorCode, PolymniaError } from '../../../kernel/errors.ts';
+import { ERROR_TABLE, type ErrorCode, PolymniaError } from '../../../kernel/errors.ts';
 import type { RestClient } from '../rest-client.ts';
 import type { HttpCaller } from './http-caller.ts';
 import { type LoadUser, userOfKey, userOfService } from './load-user.ts';
@@ -113,6 +113,10 @@ async function forgetLoad({ caller, onProgress }: PartyDeps, users: readonly Loa
   if (failures.length === 0) return;
   const rest = `The memories of ${failures.length} of ${users.length} users of this load are still there (${code}); forget those tagged ${LOAD_TAG}.`;
   throw new PolymniaError(isErrorCode(code) ? code : 'upstream_failed', rest);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_TABLE, code);
 }
 
 /** Runs `work` for 0 … count-1, a few at once; the first failure ends it once those running have ended. */
