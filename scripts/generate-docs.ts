@@ -75,8 +75,8 @@ function operationTable(): string {
 function readmeWithTable(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   return readme.replace(
-    /(<!-- operations -->\n)[\s\S]*?(\n<!-- \/operations -->)/,
-    (_, start: string, end: string) => start + operationTable() + end,
+    /(<!-- operations -->\n)[\s\S]*?(<!-- \/operations -->)/,
+    (_, start: string, end: string) => `${start}${operationTable()}\n${end}`,
   );
 }
 

@@ -1,4 +1,3 @@
-import { getLoadablePath } from 'sqlite-vec';
 import type { Settings } from '../config/options.ts';
 import type { ImportSpool, SpaceWorkKind } from '../domains/memory/index.ts';
 import type { MemoryStore } from '../domains/memory/store.ts';
@@ -18,6 +17,7 @@ import {
   type SpaceWorkStore,
   type StorageUsageStore,
 } from '../storage/sqlite/system/upkeep-stores.ts';
+import { vectorExtension } from '../storage/sqlite/vector-extension.ts';
 import type { RunningParts } from './running-parts.ts';
 
 /** The embedded storage: everything that stands behind a port. */
@@ -78,6 +78,6 @@ function openSpaceFiles(folder: string, { settings, clock, logger, onCommit }: S
     busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,
     idempotencyTtlMs: settings.IDEMPOTENCY_TTL,
     onCommit,
-    ...(settings.EMBEDDING_URL === '' ? {} : { vectorExtension: getLoadablePath() }),
+    ...(settings.EMBEDDING_URL === '' ? {} : { vectorExtension: vectorExtension() }),
   });
 }

@@ -37,7 +37,11 @@ export function scrubWork(now: number): ComingWork {
 }
 
 /** The work new or changed memories leave behind. */
-export function writtenWork(deps: Pick<MemoryServiceDeps, 'embedder'>, memories: readonly { readonly expiresAt?: number }[], now: number): ComingWork[] {
+export function writtenWork(
+  deps: Pick<MemoryServiceDeps, 'embedder'>,
+  memories: readonly { readonly expiresAt?: number }[],
+  now: number,
+): ComingWork[] {
   const expiry = memories.reduce((first, { expiresAt = Infinity }) => Math.min(first, expiresAt), Infinity);
   return [
     ...(expiry === Infinity ? [] : [{ kind: 'expire', dueAt: expiry } as const]),

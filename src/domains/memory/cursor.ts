@@ -30,9 +30,13 @@ export function writeCursor(space: SpaceKey, conditions: FilterInput, end: PageE
 export function readCursor(space: SpaceKey, conditions: FilterInput, cursor: string): PageEnd {
   const parsed = payload.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString('utf8')));
   if (!parsed.success || parsed.data.h !== binding(space, conditions)) {
-    throw new PolymniaError('invalid_input', 'cursor: it does not belong to this space and these conditions. Repeat the call it came from, or start without it.', {
-      details: { field: 'cursor' },
-    });
+    throw new PolymniaError(
+      'invalid_input',
+      'cursor: it does not belong to this space and these conditions. Repeat the call it came from, or start without it.',
+      {
+        details: { field: 'cursor' },
+      },
+    );
   }
   const { u, o, s, t } = parsed.data;
   return {

@@ -27,7 +27,8 @@ export async function exportPage(deps: MemoryServiceDeps, input: ExportInput, ct
   for await (const memory of scanAll(deps, ctx, space, filterOf(input, range), last)) {
     const line = toLine(space, memory);
     bytes += Buffer.byteLength(JSON.stringify(line));
-    if (lines.length === input.limit || (lines.length > 0 && bytes > PAGE_BYTES)) return { lines, cursor: cursorAt(space, input, range, last), note: EXPORT_NOTE };
+    if (lines.length === input.limit || (lines.length > 0 && bytes > PAGE_BYTES))
+      return { lines, cursor: cursorAt(space, input, range, last), note: EXPORT_NOTE };
     lines.push(line);
     last = memory.uuid;
   }
@@ -77,7 +78,10 @@ async function* scanAll(
 }
 
 function nextLimit(found: readonly MemoryWithHistory[], limit: number): number {
-  const characters = found.reduce((sum, memory) => sum + memory.content.length + (memory.history ?? []).reduce((old, { content }) => old + content.length, 0), 1);
+  const characters = found.reduce(
+    (sum, memory) => sum + memory.content.length + (memory.history ?? []).reduce((old, { content }) => old + content.length, 0),
+    1,
+  );
   const fitting = Math.floor((found.length * PAGE_BYTES) / characters);
   return Math.max(1, Math.min(LONGEST_SCAN, limit * 2, fitting));
 }

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { contentField, instantField, metadataField, metadataFilterField } from './fields.ts';
 import { retrieveInput, searchInput, storeInput, updateInput } from './inputs.ts';
 
-function problem(result: { readonly success: boolean; readonly error?: { readonly issues: readonly { readonly message: string }[] } | undefined }): string {
+function problem(result: {
+  readonly success: boolean;
+  readonly error?: { readonly issues: readonly { readonly message: string }[] } | undefined;
+}): string {
   return result.error?.issues[0]?.message ?? 'no problem';
 }
 

@@ -43,7 +43,10 @@ export async function forgetMemories(deps: MemoryServiceDeps, input: ForgetInput
 function refuseUnclear(input: ForgetInput, filter: MemoryFilter): void {
   const conditions = Object.keys(filter).length;
   if (conditions === 0 && input.all !== true) {
-    throw new PolymniaError('invalid_input', 'No condition is given. Name what to forget (tags, type, thread, since, until, metadata, importId), or say all: true to forget everything.');
+    throw new PolymniaError(
+      'invalid_input',
+      'No condition is given. Name what to forget (tags, type, thread, since, until, metadata, importId), or say all: true to forget everything.',
+    );
   }
   if (conditions > 0 && input.all === true) {
     throw new PolymniaError('invalid_input', 'all: true and conditions are both given; leave one of them out.', { details: { field: 'all' } });

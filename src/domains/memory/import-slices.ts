@@ -51,6 +51,9 @@ function parseSlice(lines: readonly SpoolLine[], context: LineContext): ParsedSl
     } else if (parsed.kind === 'bad') bad.push({ line: line.line, message: parsed.message });
   }
   const last = lines.at(-1);
-  const bytes = items.reduce((sum, item) => sum + storedBytes(item) + (item.history ?? []).reduce((old, version) => old + storedBytes(version), 0), 0);
+  const bytes = items.reduce(
+    (sum, item) => sum + storedBytes(item) + (item.history ?? []).reduce((old, version) => old + storedBytes(version), 0),
+    0,
+  );
   return { importId: context.importId, items, lines: numbers, bad, nextByte: last?.endByte ?? 0, nextLine: last?.line ?? 0, bytes };
 }

@@ -157,7 +157,11 @@ export const exportInput = z.strictObject({
 });
 
 export const importInput = z.strictObject({
-  data: z.string().max(MEMORY_LIMITS.importDataBytes).optional().describe('The lines themselves, one JSON object a line, up to 1 MB. Larger ones are uploaded.'),
+  data: z
+    .string()
+    .max(MEMORY_LIMITS.importDataBytes)
+    .optional()
+    .describe('The lines themselves, one JSON object a line, up to 1 MB. Larger ones are uploaded.'),
   name: originField.optional().describe('Name of the import; becomes the origin of memories that say none.'),
   space: spaceField.optional(),
 });

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Json } from './model.ts';
 
 /** A JSON value with every text well-formed, or a sentence that says why it is none. Nested at most `maxDepth` deep. */
-export function toJson(value: unknown, maxDepth: number): { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly problem: string } {
+export function toJson(
+  value: unknown,
+  maxDepth: number,
+): { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly problem: string } {
   try {
     return { ok: true, value: normalise(value, maxDepth) };
   } catch (error) {

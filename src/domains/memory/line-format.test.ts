@@ -9,10 +9,16 @@ const context = { importId: 'imp_1', author: 'usr_me', name: '', now: NOW, uuid:
 const space: SpaceAccess = { id: 'space_a', key: '00000000000000aa', role: 'owner', payer: 'usr_me', personal: true };
 
 const words = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }).map((text) => text.toWellFormed());
-const label = fc.string({ minLength: 1, maxLength: 20 }).map((text) => text.trim()).filter((text) => text !== '');
+const label = fc
+  .string({ minLength: 1, maxLength: 20 })
+  .map((text) => text.trim())
+  .filter((text) => text !== '');
 const tags = fc.uniqueArray(label, { maxLength: 5 });
 const metadata = fc
-  .dictionary(words, fc.oneof(words, fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.integer(), { maxLength: 3 })), { maxKeys: 4, noNullPrototype: true })
+  .dictionary(words, fc.oneof(words, fc.integer(), fc.boolean(), fc.constant(null), fc.array(fc.integer(), { maxLength: 3 })), {
+    maxKeys: 4,
+    noNullPrototype: true,
+  })
   .map(({ tags: _tags, type: _type, ...rest }) => rest);
 const time = fc.integer({ min: Date.parse('0001-01-01T00:00:00Z'), max: NOW });
 
@@ -55,16 +61,23 @@ describe('lines of the export format', () => {
 
   it('reads the least line there can be', () => {
     const parsed = parseLine('\uFEFF{"content":"x"}\r', { ...context, name: 'notes.jsonl' });
-    expect(parsed).toMatchObject({ kind: 'memory', memory: { content: 'x', type: 'note', occurredAt: NOW, source: { origin: 'notes.jsonl' }, uuid: 'f'.repeat(32) } });
+    expect(parsed).toMatchObject({
+      kind: 'memory',
+      memory: { content: 'x', type: 'note', occurredAt: NOW, source: { origin: 'notes.jsonl' }, uuid: 'f'.repeat(32) },
+    });
   });
 
   it('nobody is an author by what a line says', () => {
-    const parsed = parseLine('{"content":"x","author":"usr_other","history":[{"version":1,"content":"y","type":"note","tags":[],"metadata":{},"replacedAt":1,"replacedBy":"usr_other"}]}', context);
+    const parsed = parseLine(
+      '{"content":"x","author":"usr_other","history":[{"version":1,"content":"y","type":"note","tags":[],"metadata":{},"replacedAt":1,"replacedBy":"usr_other"}]}',
+      context,
+    );
     expect(JSON.stringify(parsed)).not.toContain('usr_other');
   });
 
   it('passes over blank lines, headers and ends', () => {
-    for (const line of ['', '  \t', '{"polymnia":"memories","version":1}', '{"polymnia":"end","memories":3}']) expect(parseLine(line, context)).toEqual({ kind: 'none' });
+    for (const line of ['', '  \t', '{"polymnia":"memories","version":1}', '{"polymnia":"end","memories":3}'])
+      expect(parseLine(line, context)).toEqual({ kind: 'none' });
   });
 
   it.each([

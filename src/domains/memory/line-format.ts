@@ -13,7 +13,10 @@ const FORMAT_VERSION = 1;
 /** What an export says of itself. */
 export const EXPORT_NOTE = 'Read page by page, so this is no snapshot: what was written meanwhile may be in it or not.';
 
-const clientField = z.string().max(128).overwrite((text) => text.toWellFormed());
+const clientField = z
+  .string()
+  .max(128)
+  .overwrite((text) => text.toWellFormed());
 
 const versionLine = z.object({
   version: z.int().min(1),

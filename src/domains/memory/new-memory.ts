@@ -37,7 +37,10 @@ export function toNewMemory(item: StoreItem, provenance: Provenance): NewMemory 
 }
 
 /** The moment of expiry, UTC ms; null = never, undefined = nothing said. Rejects with `invalid_input` one that has passed. */
-export function expiryOf(item: { readonly expiresAt?: number | null | undefined; readonly expiresIn?: number | undefined }, now: number): number | null | undefined {
+export function expiryOf(
+  item: { readonly expiresAt?: number | null | undefined; readonly expiresIn?: number | undefined },
+  now: number,
+): number | null | undefined {
   if (item.expiresIn !== undefined) return now + item.expiresIn * 1000;
   if (typeof item.expiresAt === 'number' && item.expiresAt <= now) {
     throw new PolymniaError('invalid_input', `expiresAt is ${new Date(item.expiresAt).toISOString()}, which has passed; it must lie in the future.`, {
@@ -57,11 +60,20 @@ export interface Labels {
  * Type and tags, also from inside `metadata`, where older clients put them: a type beside it wins, tags are united. What was
  * taken is no longer metadata; what does not fit as type or tags stays there.
  */
-export function takeLabels(item: { readonly type?: string | undefined; readonly tags?: readonly string[] | undefined; readonly metadata?: Metadata | undefined }): Labels {
+export function takeLabels(item: {
+  readonly type?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly metadata?: Metadata | undefined;
+}): Labels {
   const { type: innerType, tags: innerTags, ...rest } = item.metadata ?? {};
-  const type = typeof innerType === 'string' && innerType.trim() !== '' && innerType.length <= MEMORY_LIMITS.typeLength ? innerType.trim() : undefined;
+  const type =
+    typeof innerType === 'string' && innerType.trim() !== '' && innerType.length <= MEMORY_LIMITS.typeLength ? innerType.trim() : undefined;
   const tags = innerTags === undefined ? undefined : tagsSchema.safeParse([...(item.tags ?? []), ...asList(innerTags)]).data;
-  const metadata = { ...rest, ...(type === undefined && innerType !== undefined ? { type: innerType } : {}), ...(tags === undefined && innerTags !== undefined ? { tags: innerTags } : {}) };
+  const metadata = {
+    ...rest,
+    ...(type === undefined && innerType !== undefined ? { type: innerType } : {}),
+    ...(tags === undefined && innerTags !== undefined ? { tags: innerTags } : {}),
+  };
   const typeSaid = item.type ?? type;
   const tagsSaid = tags ?? item.tags;
   return {
@@ -74,7 +86,12 @@ export function takeLabels(item: { readonly type?: string | undefined; readonly 
 /** A list of tags as it may stand in metadata; something that is none gives an item that no tag schema takes. */
 function asList(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  return typeof value === 'string' ? value.split(',').map((tag) => tag.trim()).filter((tag) => tag !== '') : [value];
+  return typeof value === 'string'
+    ? value
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter((tag) => tag !== '')
+    : [value];
 }
 
 function sourceOf(client: string | undefined, origin: string | undefined): MemorySource {

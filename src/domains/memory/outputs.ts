@@ -47,7 +47,12 @@ export const storedOutput = z.object({
 });
 
 export const storeOutput = storedOutput.extend({ space: z.string() });
-export const storeManyOutput = z.object({ space: z.string(), created: z.int(), duplicates: z.int(), items: z.array(storedOutput).describe('In the order given') });
+export const storeManyOutput = z.object({
+  space: z.string(),
+  created: z.int(),
+  duplicates: z.int(),
+  items: z.array(storedOutput).describe('In the order given'),
+});
 
 const rangeOutput = z.object({ since: time.optional(), until: time.optional() }).describe('The span of time that was looked at; until is exclusive');
 

@@ -17,7 +17,11 @@ const live = new AbortController().signal;
 
 describe('QueryEmbedding', () => {
   it('gives the vector with its model', async () => {
-    const embedding = new QueryEmbedding(embedder(async () => [vector]), new ManualClock(), 1000);
+    const embedding = new QueryEmbedding(
+      embedder(async () => [vector]),
+      new ManualClock(),
+      1000,
+    );
     expect(await embedding.vectorOf('q', live)).toEqual({ model: 'm', values: vector });
   });
 
@@ -81,6 +85,12 @@ describe('embedTexts', () => {
 
   it('passes every other failure on', async () => {
     const dead = new PolymniaError('upstream_failed', 'dead', { details: { status: 500 } });
-    await expect(embedTexts(embedder(() => Promise.reject(dead)), ['a'], live)).rejects.toBe(dead);
+    await expect(
+      embedTexts(
+        embedder(() => Promise.reject(dead)),
+        ['a'],
+        live,
+      ),
+    ).rejects.toBe(dead);
   });
 });

@@ -7,7 +7,16 @@ import type { MemoryServiceDeps } from './deps.ts';
 import { filterOf, rangeOf, saidRange } from './filtering.ts';
 import type { GetInput, ListTagsInput, RetrieveInput, SearchInput, StatsInput } from './inputs.ts';
 import { type ListPosition, MEMORY_KIND } from './model.ts';
-import { type GetOutput, isoTime, type ListTagsOutput, type RetrieveOutput, type SearchOutput, type StatsOutput, toMemoryOutput, toVersionOutput } from './outputs.ts';
+import {
+  type GetOutput,
+  isoTime,
+  type ListTagsOutput,
+  type RetrieveOutput,
+  type SearchOutput,
+  type StatsOutput,
+  toMemoryOutput,
+  toVersionOutput,
+} from './outputs.ts';
 import type { QueryEmbedding } from './query-embedding.ts';
 import { mergeByRank } from './ranking.ts';
 import { uuidOf } from './remembering.ts';
@@ -36,7 +45,10 @@ export async function retrieveMemory(
   };
   const vector = await embedding?.vectorOf(input.query, ctx.signal);
   const answers = await Promise.all(
-    ctx.spaces.map(async (space) => ({ space, ...(await deps.store.search(storeCall(ctx, space, now), vector === undefined ? request : { ...request, vector })) })),
+    ctx.spaces.map(async (space) => ({
+      space,
+      ...(await deps.store.search(storeCall(ctx, space, now), vector === undefined ? request : { ...request, vector })),
+    })),
   );
   const lists = answers.map(({ space, hits }) => hits.map((hit) => ({ space, occurredAt: hit.memory.occurredAt, ...hit })));
   const pending = answers.reduce((sum, answer) => sum + answer.pendingVectors, 0);

@@ -108,7 +108,12 @@ describe('store_memories', () => {
     const ctx = harness.as(newUser());
     const answer = await storeMany(ctx, [{ content: 'a', thread: 't' }, { content: 'b', thread: 't' }, { content: 'c' }, { content: 'c' }]);
     expect(answer).toMatchObject({ created: 3, duplicates: 1 });
-    expect(answer.items.map(({ place, created }) => [place, created])).toEqual([[1, true], [2, true], [undefined, true], [undefined, false]]);
+    expect(answer.items.map(({ place, created }) => [place, created])).toEqual([
+      [1, true],
+      [2, true],
+      [undefined, true],
+      [undefined, false],
+    ]);
     await expect(storeMany(ctx, [{ content: 'new' }, { content: 'other', thread: 't', place: 1 }])).rejects.toMatchObject({ code: 'conflict' });
     expect((await search(ctx, { limit: 50 })).results.map(({ content }) => content).toSorted()).toEqual(['a', 'b', 'c']);
   });
@@ -121,7 +126,14 @@ describe('update_memory', () => {
     const { id } = await store(ctx, { content: 'old', tags: ['a'], metadata: { k: 1 }, expiresIn: 60 });
     clock.advance(1000);
     const changed = await update(ctx, { id, content: 'new', expiresAt: null });
-    expect(changed).toMatchObject({ id, content: 'new', tags: ['a'], metadata: { k: 1 }, version: 2, updatedAt: new Date(clock.now()).toISOString() });
+    expect(changed).toMatchObject({
+      id,
+      content: 'new',
+      tags: ['a'],
+      metadata: { k: 1 },
+      version: 2,
+      updatedAt: new Date(clock.now()).toISOString(),
+    });
     expect(changed.expiresAt).toBeUndefined();
     expect(await get(ctx, id, true)).toMatchObject({ versions: 1, history: [{ version: 1, content: 'old', replacedBy: ctx.caller.userId }] });
     await used(user, ctx);
@@ -132,7 +144,10 @@ describe('update_memory', () => {
     const a = await store(ctx, { content: 'a' });
     const b = await store(ctx, { content: 'b' });
     await expect(update(ctx, { id: b.id, content: 'a' })).rejects.toMatchObject({ code: 'conflict', details: { id: a.id } });
-    await expect(update(ctx, { id: b.id, content: 'c', ifVersion: 2 })).rejects.toMatchObject({ code: 'conflict', details: { version: 1, id: b.id } });
+    await expect(update(ctx, { id: b.id, content: 'c', ifVersion: 2 })).rejects.toMatchObject({
+      code: 'conflict',
+      details: { version: 1, id: b.id },
+    });
     await harness.service.delete({ id: b.id }, ctx);
     await expect(update(ctx, { id: b.id, content: 'c' })).rejects.toMatchObject({ code: 'not_found', message: 'No such memory.' });
   });
@@ -161,7 +176,12 @@ describe('retrieve_memory', () => {
     const spaces = [personalSpace(a), personalSpace(b)];
     const { results, mode } = await retrieve(harness.as(a, { spaces }), { query: 'tomatoes', spaces: 'all' });
     expect(mode).toBe('lexical');
-    expect(results.slice(0, 2).map(({ space }) => space).toSorted()).toEqual(spaces.map(({ id }) => id).toSorted());
+    expect(
+      results
+        .slice(0, 2)
+        .map(({ space }) => space)
+        .toSorted(),
+    ).toEqual(spaces.map(({ id }) => id).toSorted());
     expect(results[0]).toMatchObject({ score: 1, why: { lexical: expect.any(Number) as number } });
     expect((await retrieve(harness.as(a), { query: 'tomatoes' })).results.every(({ space }) => space === personalSpace(a).id)).toBe(true);
   });
@@ -198,7 +218,12 @@ describe('search_memory', () => {
       clock.advance(10);
     } while (cursor !== undefined);
     expect(new Set(seen).size).toBe(25);
-    expect(seen.map((entry) => entry.slice(0, 24))).toEqual(seen.map((entry) => entry.slice(0, 24)).toSorted().toReversed());
+    expect(seen.map((entry) => entry.slice(0, 24))).toEqual(
+      seen
+        .map((entry) => entry.slice(0, 24))
+        .toSorted()
+        .toReversed(),
+    );
     expect(ranges.size).toBe(1);
   });
 
@@ -217,7 +242,10 @@ describe('forget_memories', () => {
     const user = newUser();
     const ctx = harness.as(user);
     for (let batch = 0; batch < 3; batch += 1) {
-      await storeMany(ctx, Array.from({ length: 60 }, (_, at) => ({ content: `m${batch}-${at}`, tags: [at % 2 === 0 ? 'even' : 'odd'] })));
+      await storeMany(
+        ctx,
+        Array.from({ length: 60 }, (_, at) => ({ content: `m${batch}-${at}`, tags: [at % 2 === 0 ? 'even' : 'odd'] })),
+      );
     }
     expect(await forget(ctx, { tagsAny: ['even'], dryRun: true })).toEqual({ count: 90, dryRun: true, freedBytes: 0 });
     expect(await forget(ctx, { tagsAny: ['even'] })).toMatchObject({ count: 90, dryRun: false });
@@ -240,7 +268,10 @@ describe('forget_memories', () => {
 
   it('stops between slices when its caller gives up', async () => {
     const user = newUser();
-    await storeMany(harness.as(user), Array.from({ length: 100 }, (_, at) => ({ content: `m${at}` })));
+    await storeMany(
+      harness.as(user),
+      Array.from({ length: 100 }, (_, at) => ({ content: `m${at}` })),
+    );
     const controller = new AbortController();
     const ctx = harness.as(user, { signal: controller.signal, progress: () => controller.abort() });
     await expect(forget(ctx, { all: true })).rejects.toMatchObject({ code: 'cancelled' });

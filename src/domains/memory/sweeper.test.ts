@@ -34,7 +34,8 @@ function embedder(model = 'words'): Embedder & Switch {
   return made;
 }
 
-const retrieve = (harness: MemoryHarness, user: string, query: string) => harness.service.retrieve(inputs.retrieveInput.parse({ query }), harness.as(user));
+const retrieve = (harness: MemoryHarness, user: string, query: string) =>
+  harness.service.retrieve(inputs.retrieveInput.parse({ query }), harness.as(user));
 const due = (harness: MemoryHarness, kind: SpaceWorkKind) => harness.work.due(Number.MAX_SAFE_INTEGER, 10, kind);
 
 describe('expiry', () => {
@@ -95,7 +96,11 @@ describe('vectors', () => {
     const clock = new ManualClock(START);
     const model = embedder();
     const warned: LogFields[] = [];
-    await using harness = await openMemoryHarness({ clock, embedder: model, logger: { ...silentLogger, warn: (_message, fields = {}) => void warned.push(fields) } });
+    await using harness = await openMemoryHarness({
+      clock,
+      embedder: model,
+      logger: { ...silentLogger, warn: (_message, fields = {}) => void warned.push(fields) },
+    });
     model.dead = true;
     await harness.service.store({ content: 'The kitten sleeps.' }, harness.as('ann'));
     await harness.service.store({ content: 'A storm came.' }, harness.as('bob'));
@@ -135,7 +140,10 @@ describe('Sweeper', () => {
       logger: { ...silentLogger, warn: (_message, fields = {}) => void warned.push(fields) },
       wrap: (store) => ({
         ...store,
-        sweepExpired: (call, limit) => (failing && call.space.startsWith('616e6e') ? Promise.reject(new PolymniaError('storage_unavailable', 'x')) : store.sweepExpired(call, limit)),
+        sweepExpired: (call, limit) =>
+          failing && call.space.startsWith('616e6e')
+            ? Promise.reject(new PolymniaError('storage_unavailable', 'x'))
+            : store.sweepExpired(call, limit),
       }),
     });
     for (const user of ['ann', 'bob']) await harness.service.store({ content: 'x', expiresIn: 1 }, harness.as(user));

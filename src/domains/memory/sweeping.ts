@@ -90,8 +90,17 @@ async function sweepVectors(deps: SweepDeps, space: SpaceAccess, frame: SweepFra
   for (let count = 0; count < VECTOR_BATCHES; count += 1) {
     throwIfAborted(frame.signal);
     const waiting = await store.vectorsPending(systemCall(deps, space, frame), embedder.model, deps.embeddingBatch);
-    const vectors = waiting.length === 0 ? [] : await embedTexts(embedder, waiting.map(({ text }) => text), frame.signal);
-    const rows = vectors.flatMap((values, at) => (waiting[at] === undefined ? [] : [{ uuid: waiting[at].uuid, version: waiting[at].version, values }]));
+    const vectors =
+      waiting.length === 0
+        ? []
+        : await embedTexts(
+            embedder,
+            waiting.map(({ text }) => text),
+            frame.signal,
+          );
+    const rows = vectors.flatMap((values, at) =>
+      waiting[at] === undefined ? [] : [{ uuid: waiting[at].uuid, version: waiting[at].version, values }],
+    );
     const { pending, stale } = await store.vectorsPut(systemCall(deps, space, frame), embedder.model, rows);
     if (pending === 0 && stale === 0) return { state: 'done' };
   }
@@ -111,7 +120,8 @@ async function sweepImports(deps: SweepDeps, space: SpaceAccess, frame: SweepFra
     }
     const grant = await deps.authority.editor(state.user, space.key);
     const host = { ...frame, caller: grant?.caller ?? SYSTEM, meter: NO_METER, quota: deps.quota, progress() {} };
-    const ended = grant === undefined ? await deps.imports.giveUp(host, space, state) : await deps.imports.resume(host, grant.access, state, MAX_SLICES);
+    const ended =
+      grant === undefined ? await deps.imports.giveUp(host, space, state) : await deps.imports.resume(host, grant.access, state, MAX_SLICES);
     if (!ended) unfinished += 1;
   }
   if (unfinished > 0) return { state: 'more' };

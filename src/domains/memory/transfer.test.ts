@@ -22,14 +22,20 @@ async function imported(harness: MemoryHarness, ctx: OperationContext, lines: re
 }
 
 const spoolFiles = async (harness: MemoryHarness) => (await readdir(join(harness.folder, 'imports'))).length;
-const many = (count: number): { content: string; tags: string[] }[] => Array.from({ length: count }, (_, at) => ({ content: `memory number ${at}`, tags: ['bulk'] }));
+const many = (count: number): { content: string; tags: string[] }[] =>
+  Array.from({ length: count }, (_, at) => ({ content: `memory number ${at}`, tags: ['bulk'] }));
 const everything = async (harness: MemoryHarness, ctx: OperationContext) => (await harness.service.stats({}, ctx)).memories;
 
 /** Memories with everything a memory can have. */
 async function fillRich(harness: MemoryHarness, ctx: OperationContext, clock: ManualClock): Promise<void> {
   const items = [
     { content: 'plain' },
-    { content: 'hostile \0 \u202e \u2028 "quotes" \\ 👩‍👩‍👧', type: "x'; drop table", tags: ['a,b'.replace(',', ';'), '漢字'], metadata: { __proto__x: 1, deep: { list: [1, null, 'é'] } } },
+    {
+      content: 'hostile \0 \u202e \u2028 "quotes" \\ 👩‍👩‍👧',
+      type: "x'; drop table",
+      tags: ['a,b'.replace(',', ';'), '漢字'],
+      metadata: { __proto__x: 1, deep: { list: [1, null, 'é'] } },
+    },
     { content: 'turn', thread: 'chat', origin: 'https://example.org' },
     { content: 'turn', thread: 'chat', expiresIn: 3600, occurredAt: '0500-01-01T00:00:00Z' },
     { content: 'turn', thread: 'chat', place: 9 },
@@ -59,7 +65,9 @@ describe('export and import', () => {
     const bob = harness.as('bob');
     expect(await imported(harness, bob, lines)).toMatchObject({ created: 5 });
     const stripped = (all: readonly Record<string, unknown>[]) =>
-      JSON.parse(JSON.stringify(all.slice(1)).replaceAll('usr_bob', 'usr_ann'), (key, value: unknown) => (key === 'id' ? parseRecordId('mem', String(value))?.uuid : value)) as unknown;
+      JSON.parse(JSON.stringify(all.slice(1)).replaceAll('usr_bob', 'usr_ann'), (key, value: unknown) =>
+        key === 'id' ? parseRecordId('mem', String(value))?.uuid : value,
+      ) as unknown;
     expect(stripped(await exported(harness, bob))).toEqual(stripped(lines));
     expect(await imported(harness, bob, lines)).toMatchObject({ created: 0, duplicates: 5 });
     expect(await spoolFiles(harness)).toBe(0);
@@ -72,7 +80,10 @@ describe('export and import', () => {
     const lines: unknown[] = [];
     let cursor: string | undefined;
     do {
-      const page = await harness.service.exportPage(inputs.exportInput.parse({ limit: 50, tagsAny: 'bulk', ...(cursor === undefined ? {} : { cursor }) }), ctx);
+      const page = await harness.service.exportPage(
+        inputs.exportInput.parse({ limit: 50, tagsAny: 'bulk', ...(cursor === undefined ? {} : { cursor }) }),
+        ctx,
+      );
       expect(page.lines.length).toBeLessThanOrEqual(50);
       lines.push(...page.lines);
       ({ cursor } = page);
@@ -84,7 +95,11 @@ describe('export and import', () => {
   it('a page of large memories ends early, not at its number', async () => {
     await using harness = await openMemoryHarness();
     const ctx = harness.as('ann');
-    await imported(harness, ctx, Array.from({ length: 40 }, (_, at) => ({ content: `${at}${'x'.repeat(60_000)}` })));
+    await imported(
+      harness,
+      ctx,
+      Array.from({ length: 40 }, (_, at) => ({ content: `${at}${'x'.repeat(60_000)}` })),
+    );
     const page = await harness.service.exportPage(inputs.exportInput.parse({ limit: 100 }), ctx);
     expect(page.lines.length).toBeGreaterThan(10);
     expect(page.lines.length).toBeLessThan(20);
@@ -98,7 +113,12 @@ describe('import_memories', () => {
     const ctx = harness.as('ann');
     await harness.service.store({ content: 'mine' }, ctx);
     await harness.service.store({ content: 'turn', thread: 't', place: 1 }, ctx);
-    const answer = await imported(harness, ctx, [{ content: 'new' }, '{broken', { content: '' }, { content: 'mine' }, '', { content: 'other', thread: 't', place: 1 }, { content: 'last' }], 'mix.jsonl');
+    const answer = await imported(
+      harness,
+      ctx,
+      [{ content: 'new' }, '{broken', { content: '' }, { content: 'mine' }, '', { content: 'other', thread: 't', place: 1 }, { content: 'last' }],
+      'mix.jsonl',
+    );
     expect(answer).toMatchObject({ status: 'partial', lines: 7, created: 2, duplicates: 1, badLines: 3 });
     expect(answer.problems.map(({ line }) => line)).toEqual([2, 3, 6]);
     const forgotten = await harness.service.forget(inputs.forgetInput.parse({ importId: answer.importId }), ctx);
@@ -121,7 +141,10 @@ describe('import_memories', () => {
   it('under one idempotency key happens once', async () => {
     await using harness = await openMemoryHarness();
     const ctx = harness.as('ann', { idempotencyKey: 'k' });
-    const lines = [{ content: 'a', thread: 't' }, { content: 'a', thread: 't' }];
+    const lines = [
+      { content: 'a', thread: 't' },
+      { content: 'a', thread: 't' },
+    ];
     const first = await imported(harness, ctx, lines);
     expect(await imported(harness, ctx, lines)).toEqual(first);
     expect(await everything(harness, ctx)).toBe(2);
@@ -181,7 +204,9 @@ describe('an import that was cut off', () => {
     expect(await everything(harness, ctx)).toBe(2400);
     const turns = await harness.service.search(inputs.searchInput.parse({ thread: 'ordered', limit: 3 }), ctx);
     expect(turns.results).toHaveLength(3);
-    expect((await harness.service.exportPage(inputs.exportInput.parse({ limit: 100 }), ctx)).lines.map((line) => line['place'])).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
+    expect((await harness.service.exportPage(inputs.exportInput.parse({ limit: 100 }), ctx)).lines.map((line) => line['place'])).toEqual(
+      Array.from({ length: 100 }, (_, at) => at + 1),
+    );
     expect(await spoolFiles(harness)).toBe(0);
     await harness.sweeper.sweepOnce(ctx.signal);
     expect(await harness.work.due(Number.MAX_SAFE_INTEGER, 10, 'import')).toEqual([]);
@@ -201,7 +226,14 @@ describe('an import that was cut off', () => {
     await harness.sweeper.sweepOnce(ctx.signal);
     expect(await everything(harness, ctx)).toBe(50);
     expect(await spoolFiles(harness)).toBe(0);
-    const call = { space: personalSpace('ann').key, flow: { user: 'u', group: 'u', weight: 1 }, signal: ctx.signal, deadlineAt: Infinity, meter: ctx.meter, now: clock.now() };
+    const call = {
+      space: personalSpace('ann').key,
+      flow: { user: 'u', group: 'u', weight: 1 },
+      signal: ctx.signal,
+      deadlineAt: Infinity,
+      meter: ctx.meter,
+      now: clock.now(),
+    };
     expect(await harness.store.importsOpen(call)).toEqual([]);
   });
 });

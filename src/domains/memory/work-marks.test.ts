@@ -59,20 +59,23 @@ describe('WorkMarks', () => {
     expect(due.get(`${SPACE}/expire`)).toBe(9);
   });
 
-  it.each(['held since before the sweep', 'ended during the sweep', 'begun during the sweep'] as const)('keeps the mark of a write %s', async (when) => {
-    const { work, due } = rows();
-    const marks = new WorkMarks(work);
-    const coming = [{ kind: 'expire', dueAt: 5 }] as const;
-    const before = when === 'begun during the sweep' ? undefined : await marks.hold(SPACE, coming);
-    if (before === undefined) await work.mark(SPACE, 'expire', 5);
-    marks.beginSweep(entry(5));
-    if (when === 'ended during the sweep') before?.[Symbol.dispose]();
-    const during = when === 'begun during the sweep' ? await marks.hold(SPACE, coming) : undefined;
-    during?.[Symbol.dispose]();
-    await marks.endSweep(entry(5), { done: true });
-    before?.[Symbol.dispose]();
-    expect(due.get(`${SPACE}/expire`)).toBe(5);
-  });
+  it.each(['held since before the sweep', 'ended during the sweep', 'begun during the sweep'] as const)(
+    'keeps the mark of a write %s',
+    async (when) => {
+      const { work, due } = rows();
+      const marks = new WorkMarks(work);
+      const coming = [{ kind: 'expire', dueAt: 5 }] as const;
+      const before = when === 'begun during the sweep' ? undefined : await marks.hold(SPACE, coming);
+      if (before === undefined) await work.mark(SPACE, 'expire', 5);
+      marks.beginSweep(entry(5));
+      if (when === 'ended during the sweep') before?.[Symbol.dispose]();
+      const during = when === 'begun during the sweep' ? await marks.hold(SPACE, coming) : undefined;
+      during?.[Symbol.dispose]();
+      await marks.endSweep(entry(5), { done: true });
+      before?.[Symbol.dispose]();
+      expect(due.get(`${SPACE}/expire`)).toBe(5);
+    },
+  );
 
   it('writes the mark of a write that begins while the row is being removed', async () => {
     const { work, due } = rows();
@@ -88,7 +91,10 @@ describe('WorkMarks', () => {
 
   it('tells listeners of what is newly marked, and lets go of a hold that could not be marked', async () => {
     const { work } = rows();
-    const marks = new WorkMarks({ ...work, mark: (space, kind, dueAt) => (dueAt < 0 ? Promise.reject(new Error('disk')) : work.mark(space, kind, dueAt)) });
+    const marks = new WorkMarks({
+      ...work,
+      mark: (space, kind, dueAt) => (dueAt < 0 ? Promise.reject(new Error('disk')) : work.mark(space, kind, dueAt)),
+    });
     const told: SpaceWorkKind[] = [];
     const end = marks.onMark((kind) => told.push(kind));
     await expect(marks.hold(SPACE, [{ kind: 'scrub', dueAt: -1 }])).rejects.toThrow('disk');

@@ -8,7 +8,8 @@ import { createOpenAiEmbedder } from './openai-embedder.ts';
 type Handler = (texts: string[], response: ServerResponse, request: IncomingMessage) => void;
 
 let handler: Handler = () => {};
-let requests: { readonly input: string[]; readonly model: string; readonly authorization: string | undefined; readonly url: string | undefined }[] = [];
+let requests: { readonly input: string[]; readonly model: string; readonly authorization: string | undefined; readonly url: string | undefined }[] =
+  [];
 const closed: Promise<void>[] = [];
 
 const server = createServer((request, response) => {
@@ -42,7 +43,9 @@ function embedder(options: { readonly timeoutMs?: number; readonly batch?: numbe
 
 function answer(response: ServerResponse, vectors: readonly (readonly number[])[], order = vectors.map((_, at) => at)): void {
   response.setHeader('content-type', 'application/json');
-  response.end(JSON.stringify({ object: 'list', data: order.map((index) => ({ object: 'embedding', index, embedding: vectors[index] })), usage: {} }));
+  response.end(
+    JSON.stringify({ object: 'list', data: order.map((index) => ({ object: 'embedding', index, embedding: vectors[index] })), usage: {} }),
+  );
 }
 
 const live = new AbortController().signal;
@@ -61,7 +64,12 @@ async function failure(work: Promise<unknown>): Promise<PolymniaError> {
 
 describe('createOpenAiEmbedder', () => {
   it('asks in batches and puts vectors in the order of the texts', async () => {
-    handler = (texts, response) => answer(response, texts.map((text) => [text.length, 1]), texts.map((_, at) => texts.length - 1 - at));
+    handler = (texts, response) =>
+      answer(
+        response,
+        texts.map((text) => [text.length, 1]),
+        texts.map((_, at) => texts.length - 1 - at),
+      );
     const embed = embedder({ batch: 2 });
     expect(embed.dimensions).toBeUndefined();
     const vectors = await embed.embed(['a', 'bb', 'ccc', 'dddd', 'eeeee'], live);
@@ -117,7 +125,10 @@ describe('createOpenAiEmbedder', () => {
 
   it('gives up after its time and hangs up', async () => {
     handler = () => {};
-    expect(await failure(embedder({ timeoutMs: 50 }).embed([TEXT], live))).toMatchObject({ code: 'timed_out', details: { limit: 'EMBEDDING_TIMEOUT' } });
+    expect(await failure(embedder({ timeoutMs: 50 }).embed([TEXT], live))).toMatchObject({
+      code: 'timed_out',
+      details: { limit: 'EMBEDDING_TIMEOUT' },
+    });
     await closed.at(-1);
   });
 

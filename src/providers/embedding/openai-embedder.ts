@@ -82,7 +82,9 @@ async function send(options: OpenAiEmbedderOptions, input: readonly string[], si
   });
   if (response.ok) return response;
   await response.body?.cancel();
-  throw new PolymniaError('upstream_failed', `The embeddings endpoint answered with status ${response.status}.`, { details: { status: response.status } });
+  throw new PolymniaError('upstream_failed', `The embeddings endpoint answered with status ${response.status}.`, {
+    details: { status: response.status },
+  });
 }
 
 /** The whole body as text; never more than the vectors asked for can take. */

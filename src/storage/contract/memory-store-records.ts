@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { PolymniaError } from '../../kernel/errors.ts';
 import { fullMemory, newMemory, NOW, SpaceUnderTest, uuid, type MemoryStoreHarness } from './memory-store-fixture.ts';
 
 /** One memory: storing, duplicates, threads, reading, changing, deleting. */
@@ -195,8 +196,9 @@ export function recordsContract(harness: () => MemoryStoreHarness): void {
   it('writes nothing when aborted before', async () => {
     const s = space();
     await s.add({ content: 'kept' });
-    const signal = AbortSignal.abort(new Error('given up'));
-    await expect(s.add({ content: 'never' }, { signal })).rejects.toThrow('given up');
+    const late = AbortSignal.abort(new PolymniaError('timed_out', 'too late'));
+    await expect(s.add({ content: 'never' }, { signal: late })).rejects.toMatchObject({ code: 'timed_out' });
+    await expect(s.add({ content: 'never' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
     expect((await s.all()).map(({ content }) => content)).toEqual(['kept']);
   });
 

@@ -58,12 +58,18 @@ async function writeFile(
   }
 }
 
-async function copyBody(file: FileHandle, body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number, signal: AbortSignal): Promise<number> {
+async function copyBody(
+  file: FileHandle,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<number> {
   let bytes = 0;
   for await (const chunk of body) {
     throwIfAborted(signal);
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new PolymniaError('too_large', `The upload is larger than ${maxBytes} bytes; split it into several imports.`, { details: { maxBytes } });
+    if (bytes > maxBytes)
+      throw new PolymniaError('too_large', `The upload is larger than ${maxBytes} bytes; split it into several imports.`, { details: { maxBytes } });
     await file.writeFile(chunk);
   }
   throwIfAborted(signal);
@@ -190,7 +196,11 @@ function translate(error: unknown): unknown {
   if (code === 'ENOENT') return notFound('upload');
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   if (!full && !/^E(IO|ROFS|ACCES|PERM|MFILE|NFILE)$/.test(code)) return error;
-  return new PolymniaError('storage_unavailable', full ? 'The disk is full: the upload could not be kept.' : 'The folder for uploads cannot be used.', { cause: error });
+  return new PolymniaError(
+    'storage_unavailable',
+    full ? 'The disk is full: the upload could not be kept.' : 'The folder for uploads cannot be used.',
+    { cause: error },
+  );
 }
 
 function codeOf(error: unknown): string | undefined {

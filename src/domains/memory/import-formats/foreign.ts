@@ -53,7 +53,11 @@ function inRange(ms: number): number | undefined {
 /** Tags from an array, a comma-separated text, or a JSON array as text; `rest` are those beyond the limit. */
 export function tagsOf(value: unknown): { readonly tags: readonly string[]; readonly rest: readonly string[] } {
   const listed = Array.isArray(value) ? value : splitText(textOf(value) ?? '');
-  const tags = [...new Set(listed.flatMap((tag) => (typeof tag === 'string' || typeof tag === 'number' ? [cut(String(tag).trim(), MEMORY_LIMITS.tagLength)] : [])))];
+  const tags = [
+    ...new Set(
+      listed.flatMap((tag) => (typeof tag === 'string' || typeof tag === 'number' ? [cut(String(tag).trim(), MEMORY_LIMITS.tagLength)] : [])),
+    ),
+  ];
   const some = tags.filter((tag) => tag !== '');
   return { tags: some.slice(0, MEMORY_LIMITS.tags), rest: some.slice(MEMORY_LIMITS.tags) };
 }
@@ -78,7 +82,9 @@ export function metadataOf(name: string, value: unknown): Fields {
 
 /** Fields that are not named, without those that say nothing. */
 export function otherFields(fields: Fields, known: readonly string[]): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([key, value]) => !known.includes(key) && value !== null && value !== undefined && value !== ''));
+  return Object.fromEntries(
+    Object.entries(fields).filter(([key, value]) => !known.includes(key) && value !== null && value !== undefined && value !== ''),
+  );
 }
 
 /** A line with only those fields that say something. */

@@ -50,7 +50,15 @@ describe('mcp-memory-service', () => {
     const { lines, problems } = fromMemoryServiceExport({
       export_metadata: { source_machine: 'laptop', export_timestamp: '2025-08-12T10:30:00Z', total_memories: 4 },
       memories: [
-        { content: 'a', content_hash: 'h', tags: ['x', 'y'], created_at: 1_673_545_845.0, memory_type: null, metadata: { tags: 'z' }, export_source: 'laptop' },
+        {
+          content: 'a',
+          content_hash: 'h',
+          tags: ['x', 'y'],
+          created_at: 1_673_545_845.0,
+          memory_type: null,
+          metadata: { tags: 'z' },
+          export_source: 'laptop',
+        },
         { content: 'b', tags: [], created_at_iso: '2024-07-01T10:40:00', metadata: 'not json' },
         { content: ' ', tags: [] },
         'nonsense',
@@ -134,7 +142,8 @@ describe('MCP reference memory', () => {
 
 describe('Markdown', () => {
   it('takes front matter for tags, type and dates, the rest for metadata', () => {
-    const text = '---\ntitle: "Team: lunch"\ntags:\n  - food\n  - team\ntype: idea\ndate: 2024-03-05\nupdated: 2024-03-06T10:00:00Z\naliases: [a, "b"]\n---\n\n# Lunch\n\nTacos on Tuesday.\n';
+    const text =
+      '---\ntitle: "Team: lunch"\ntags:\n  - food\n  - team\ntype: idea\ndate: 2024-03-05\nupdated: 2024-03-06T10:00:00Z\naliases: [a, "b"]\n---\n\n# Lunch\n\nTacos on Tuesday.\n';
     const [line, ...others] = fromMarkdownFile({ path: 'notes/lunch.md', text, modifiedAt: 5 });
     expect(others).toEqual([]);
     expect(read(line)).toMatchObject({
@@ -149,7 +158,10 @@ describe('Markdown', () => {
   });
 
   it('takes a file without front matter as it is, and none from an empty one', () => {
-    expect(read(fromMarkdownFile({ path: 'a.md', text: 'just text', modifiedAt: 1_700_000_000_000 })[0])).toMatchObject({ content: 'just text', createdAt: 1_700_000_000_000 });
+    expect(read(fromMarkdownFile({ path: 'a.md', text: 'just text', modifiedAt: 1_700_000_000_000 })[0])).toMatchObject({
+      content: 'just text',
+      createdAt: 1_700_000_000_000,
+    });
     expect(fromMarkdownFile({ path: 'a.md', text: '---\ntags: a\n---\n \n' })).toEqual([]);
   });
 

@@ -63,7 +63,10 @@ function readFrontMatter(yaml: string): Fields {
 function valueOf(text: string): string | string[] {
   const list = /^\[(.*)\]$/.exec(text.trim());
   if (list === null) return unquote(text);
-  return (list[1] ?? '').split(',').map(unquote).filter((item) => item !== '');
+  return (list[1] ?? '')
+    .split(',')
+    .map(unquote)
+    .filter((item) => item !== '');
 }
 
 function unquote(text: string): string {
@@ -77,7 +80,12 @@ export function splitText(text: string, maxBytes: number): readonly string[] {
   if (Buffer.byteLength(text) <= maxBytes) return [text];
   for (const border of [HEADING, /(?<=\n)[ \t]*\n/, /(?<=\n)/]) {
     const pieces = text.split(border).filter((piece) => piece.trim() !== '');
-    if (pieces.length > 1) return gather(pieces.flatMap((piece) => splitText(piece, maxBytes)), border, maxBytes);
+    if (pieces.length > 1)
+      return gather(
+        pieces.flatMap((piece) => splitText(piece, maxBytes)),
+        border,
+        maxBytes,
+      );
   }
   return cutAnywhere(text, maxBytes);
 }
@@ -96,7 +104,7 @@ function gather(pieces: readonly string[], border: RegExp, maxBytes: number): re
 function cutAnywhere(text: string, maxBytes: number): readonly string[] {
   const bytes = Buffer.from(text);
   const parts: string[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     let end = Math.min(bytes.length, start + maxBytes);
     // 0b10…… continues a character.
     while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;

@@ -15,7 +15,15 @@ export function fromMem0Export(json: unknown): ConvertedImport {
     if (content === undefined) return 'no memory text';
     const inner = metadataOf('metadata', fields['metadata']);
     const { tags, rest } = tagsOf(fields['categories'] ?? inner['categories'] ?? inner['category']);
-    const { type, categories: _categories, category: _category, ...others } = { ...inner, ...otherFields(fields, KNOWN), ...(textOf(fields['id']) === undefined ? {} : { mem0Id: fields['id'] }) } as Record<string, unknown>;
+    const {
+      type,
+      categories: _categories,
+      category: _category,
+      ...others
+    } = { ...inner, ...otherFields(fields, KNOWN), ...(textOf(fields['id']) === undefined ? {} : { mem0Id: fields['id'] }) } as Record<
+      string,
+      unknown
+    >;
     return [
       lineOf({
         content,

@@ -1,5 +1,17 @@
 import type { ImportLine } from '../line-format.ts';
-import { type ConvertedImport, convertEach, type Fields, isFields, lineOf, metadataOf, otherFields, tagsOf, textOf, timeOf, typeOf } from './foreign.ts';
+import {
+  type ConvertedImport,
+  convertEach,
+  type Fields,
+  isFields,
+  lineOf,
+  metadataOf,
+  otherFields,
+  tagsOf,
+  textOf,
+  timeOf,
+  typeOf,
+} from './foreign.ts';
 
 const KNOWN = [
   'id',

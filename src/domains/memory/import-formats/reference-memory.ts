@@ -19,7 +19,11 @@ function entityLines(fields: Fields): readonly ImportLine[] | string {
   const name = textOf(fields['name']);
   if (name === undefined) return 'neither an entity with a name nor a relation';
   const kind = textOf(fields['entityType']);
-  const metadata = { ...otherFields(fields, ['type', 'name', 'entityType', 'observations']), entity: name, ...(kind === undefined ? {} : { entityType: kind }) };
+  const metadata = {
+    ...otherFields(fields, ['type', 'name', 'entityType', 'observations']),
+    entity: name,
+    ...(kind === undefined ? {} : { entityType: kind }),
+  };
   const { tags } = tagsOf(kind === undefined ? [] : [kind]);
   const observations = Array.isArray(fields['observations']) ? fields['observations'].flatMap((value) => textOf(value) ?? []) : [];
   if (observations.length === 0) {

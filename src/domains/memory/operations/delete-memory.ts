@@ -7,8 +7,7 @@ import type { MemoryService } from '../service.ts';
 export const deleteMemoryOperation = defineOperation<MemoryService>()({
   name: 'delete_memory',
   title: 'Delete a memory',
-  description:
-    'Deletes one memory with all its versions, for good. Use update_memory to correct one.',
+  description: 'Deletes one memory with all its versions, for good. Use update_memory to correct one.',
   input: deleteInput,
   output: deleteOutput,
   effect: 'destructive',

@@ -6,8 +6,7 @@ import type { MemoryService } from '../service.ts';
 export const listTagsOperation = defineOperation<MemoryService>()({
   name: 'list_tags',
   title: 'List tags',
-  description:
-    'Lists the tags in use with the number of memories of each, most used first. Use it before tagging, to use tags that exist.',
+  description: 'Lists the tags in use with the number of memories of each, most used first. Use it before tagging, to use tags that exist.',
   input: listTagsInput,
   output: listTagsOutput,
   effect: 'read',

@@ -23,10 +23,13 @@ describe('memory operations', () => {
     expect(routes.indexOf('GET /memories/stats')).toBeLessThan(routes.indexOf('GET /memories/{id}'));
   });
 
-  it.each(memoryOperations.map((operation) => [operation.name, operation] as const))('%s has schemas that JSON Schema can say', (_name, operation) => {
-    expect(z.toJSONSchema(operation.input, { io: 'input' })).toMatchObject({ type: 'object', additionalProperties: false });
-    expect(z.toJSONSchema(operation.output, { io: 'output' })).toMatchObject({ type: 'object' });
-  });
+  it.each(memoryOperations.map((operation) => [operation.name, operation] as const))(
+    '%s has schemas that JSON Schema can say',
+    (_name, operation) => {
+      expect(z.toJSONSchema(operation.input, { io: 'input' })).toMatchObject({ type: 'object', additionalProperties: false });
+      expect(z.toJSONSchema(operation.output, { io: 'output' })).toMatchObject({ type: 'object' });
+    },
+  );
 
   it('need the scope and role of what they do, and name no user', () => {
     for (const { effect, scope, target, input } of memoryOperations) {

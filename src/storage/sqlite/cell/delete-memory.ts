@@ -81,5 +81,5 @@ function purgeAll(cell: Cell, rows: readonly Row[]): RemoveOutcome {
   const tally = newTally();
   for (const row of rows) purgeRow(cell, row, tally);
   settleTally(cell, tally);
-  return { removed: rows.length, freedBytes: -tally.bytes };
+  return { removed: rows.length, freedBytes: 0 - tally.bytes };
 }

@@ -13,9 +13,9 @@ export function indexText(cell: Cell, id: number, content: string, tags: readonl
   cell.run('insert into memory_text (rowid, content, tags) values (cast(? as integer), ?, ?)', id, words(content), words(tags.join(' ')));
 }
 
-/** Replaces a row's words. */
+/** Replaces a row's words, or adds them. */
 export function reindexRow(cell: Cell, id: number, content: string, tags: readonly string[]): void {
-  cell.run('update memory_text set content = ?, tags = ? where rowid = cast(? as integer)', words(content), words(tags.join(' ')), id);
+  cell.run('insert or replace into memory_text (rowid, content, tags) values (cast(? as integer), ?, ?)', id, words(content), words(tags.join(' ')));
 }
 
 /** Takes a row's words out of every result; they leave the file with {@link scrubText}. */
