@@ -59,13 +59,13 @@ export class Authenticator {
     return onBehalfOf === undefined ? proved.principal : this.#behalf(hash, proved, onBehalfOf);
   }
 
-  /** Drops what rests on the user, as caller or as service, or on the credential. */
+  /** Drops what rests on the user or on the credential. What a service named is only looked up once the service itself is proved. */
   forget(changed: { readonly userId?: string; readonly credentialId?: string }): void {
     this.#generation += 1;
     this.#unknown.clear();
     for (const [key, { principal }] of this.#proved) {
       const { caller, credential } = principal;
-      const rests = caller.userId === changed.userId || caller.group === changed.userId || credential.id === changed.credentialId;
+      const rests = caller.userId === changed.userId || credential.id === changed.credentialId;
       if (rests) this.#proved.delete(key);
     }
   }

@@ -142,7 +142,7 @@ export class IdentityService implements AsyncDisposable {
   }
 
   /** Newest first. */
-  audit(
+  async audit(
     principal: Principal,
     request: PageRequest & { readonly actor?: string | undefined; readonly subject?: string | undefined },
   ): Promise<Page<AuditRow>> {

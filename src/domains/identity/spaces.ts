@@ -20,7 +20,7 @@ export class Spaces {
   }
 
   /** The caller becomes owner and payer. */
-  create(principal: Principal, name: string): Promise<Space> {
+  async create(principal: Principal, name: string): Promise<Space> {
     requireScope(principal, 'spaces:manage');
     if (principal.credential.spaces !== undefined) {
       throw new PolymniaError('forbidden', 'This key is limited to certain spaces and cannot make new ones.');
@@ -32,14 +32,14 @@ export class Spaces {
   }
 
   /** The caller's own, or with `all` every shared one (scope `admin`). */
-  list(principal: Principal, request: PageRequest & { readonly all: boolean }): Promise<Page<SeenSpace>> {
+  async list(principal: Principal, request: PageRequest & { readonly all: boolean }): Promise<Page<SeenSpace>> {
     if (request.all) requireScope(principal, 'admin');
     const { caller, credential } = principal;
     const isAllowed = ({ id }: Space): boolean => credential.spaces?.includes(id) ?? true;
     const userId = request.all ? undefined : caller.userId;
     const place = ({ createdAt, id }: SeenSpace): { at: number; id: string } => ({ at: createdAt, id });
-    const page = readPage(request, (at) => this.#core.store.spaces(userId, at), place);
-    return page.then(({ items, ...rest }) => ({ items: items.filter(isAllowed), ...rest }));
+    const { items, ...rest } = await readPage(request, (at) => this.#core.store.spaces(userId, at), place);
+    return { items: items.filter(isAllowed), ...rest };
   }
 
   /** An owner may take over the payment; naming another payer needs scope `admin`, since it spends that user's quota. */

@@ -47,13 +47,13 @@ export class Users {
     this.#core = core;
   }
 
-  create(principal: Principal, wish: UserWish): Promise<User> {
+  async create(principal: Principal, wish: UserWish): Promise<User> {
     requireScope(principal, 'admin');
     const user = newUser(this.#core, wish);
     return this.#core.store.createUser(user, auditEntry(actorOf(principal), user.createdAt, 'create_user', user.id, { role: user.role }));
   }
 
-  list(principal: Principal, request: UserListRequest): Promise<Page<User>> {
+  async list(principal: Principal, request: UserListRequest): Promise<Page<User>> {
     requireScope(principal, 'admin');
     const { name, serviceId } = request;
     const filter = { ...(name !== undefined && { nameKey: nameKey(name) }), ...(serviceId !== undefined && { serviceId }) };

@@ -47,11 +47,6 @@ export const shareField = z.coerce.number().min(0).max(1);
 /** A boolean that may come as the text `true` or `false`. */
 export const flagField = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
 
-/** A list that may come as a single item. */
-export function listField<Item extends z.ZodType>(item: Item, max: number): z.ZodType<z.output<z.ZodArray<Item>>> {
-  return z.preprocess((value) => (value === undefined || Array.isArray(value) ? value : [value]), z.array(item).min(1).max(max));
-}
-
 const ISO_INSTANT = /^\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:?\d\d))?$/;
 
 /** A moment: ISO 8601 with an offset, a date alone (its start in UTC), or UTC milliseconds. Comes out as UTC ms. */

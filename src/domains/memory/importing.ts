@@ -1,5 +1,5 @@
 import { abortError, startDeadline, throwIfAborted } from '../../kernel/abort.ts';
-import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
+import { type ErrorCode, PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
 import type { OperationContext, Progress, SpaceAccess, StorageQuota, Upload } from '../../kernel/operation.ts';
 import { type CallFrame, embedModelOf, oneSpace, storeCall, writeOnceCall, writtenWork } from './calls.ts';
 import type { MemoryServiceDeps } from './deps.ts';
@@ -7,18 +7,22 @@ import { sliceLines, type ParsedSlice } from './import-slices.ts';
 import type { ImportInput } from './inputs.ts';
 import { MEMORY_LIMITS } from './model.ts';
 import type { ImportOutput } from './outputs.ts';
-import { storedBytes } from './stored-bytes.ts';
-import type { ImportState, ImportStatus } from './store.ts';
+import type { ImportRun, ImportState, ImportStatus } from './store.ts';
 
 /** How long a first mark waits: an import that runs here needs no sweeper, only one that was cut off does. */
 const RESUME_AFTER_MS = 60_000;
 /** Time to note the end of an import whose own time or caller is gone. */
 const END_LIMIT_MS = 5000;
 
+/** Errors that say nothing about the import: the storage is unavailable, or the server stops. */
+const INTERRUPTIONS: ReadonlySet<ErrorCode> = new Set(['storage_unavailable', 'overloaded']);
+
 /** On whose behalf an import runs: a call, or the sweeper for one that was cut off. */
 export interface ImportHost extends CallFrame {
   readonly quota: StorageQuota;
   progress(progress: Progress): void;
+  /** The sweeper: its stop is a pause of the import, not its end. */
+  readonly background?: boolean;
 }
 
 /** Runs imports slice by slice. Knows which ones run in this process, so that none is driven twice. */
@@ -35,15 +39,17 @@ export class ImportRunner {
   async start(input: ImportInput, ctx: OperationContext): Promise<ImportOutput> {
     const space = oneSpace(ctx);
     const upload = await this.#spooled(input, ctx);
-    const now = this.#deps.clock.now();
     const importId = this.#deps.ids.handle('imp');
     const key = keyOf(space, importId);
     let begun = false;
     this.#running.add(key);
     try {
-      using _hold = await this.#deps.marks.hold(space.key, [{ kind: 'import', dueAt: now + RESUME_AFTER_MS }]);
-      const call = writeOnceCall(ctx, space, now, 'import_memories', { name: input.name, bytes: upload.bytes });
-      const state = await this.#deps.store.importBegin(call, { importId, user: ctx.caller.userId, spoolId: upload.spoolId, name: input.name ?? '' });
+      const state = await this.#begin(
+        ctx,
+        space,
+        { importId, user: ctx.caller.userId, spoolId: upload.spoolId, name: input.name ?? '' },
+        upload.bytes,
+      );
       begun = true;
       if (state.importId !== importId) return await this.#earlier(ctx, space, state, upload);
       return await this.#drive(ctx, space, state, { totalBytes: upload.bytes, maxSlices: Infinity });
@@ -82,6 +88,12 @@ export class ImportRunner {
   /** Does this import run in this process now? */
   isRunning(space: SpaceAccess, importId: string): boolean {
     return this.#running.has(keyOf(space, importId));
+  }
+
+  async #begin(ctx: OperationContext, space: SpaceAccess, run: ImportRun, bytes: number): Promise<ImportState> {
+    const now = this.#deps.clock.now();
+    using _hold = await this.#deps.marks.hold(space.key, [{ kind: 'import', dueAt: now + RESUME_AFTER_MS }]);
+    return await this.#deps.store.importBegin(writeOnceCall(ctx, space, now, 'import_memories', { name: run.name, bytes }), run);
   }
 
   async #spooled(input: ImportInput, ctx: OperationContext): Promise<Upload> {
@@ -135,8 +147,9 @@ export class ImportRunner {
   /** Cancelled, out of time, over quota, or failed: what was taken stays and is told. Nothing taken = the error itself. */
   async #stop(host: ImportHost, space: SpaceAccess, state: ImportState, error: unknown): Promise<ImportOutput> {
     const reason = host.signal.aborted ? abortError(host.signal) : toPolymniaError(error);
-    // Storage that fails now may serve again: the import stays open and the sweeper goes on with it.
-    if (reason.code === 'storage_unavailable') throw reason;
+    // Not the import has failed but the server has: it stays open, and the sweeper goes on with it.
+    const interrupted = INTERRUPTIONS.has(reason.code) || (host.background === true && host.signal.aborted);
+    if (interrupted) throw goesOn(reason, state.importId);
     const ended = await this.#end(host, space, state, wasCutOff(state));
     if (ended.status === 'failed') throw reason;
     return { ...toOutput(ended), reason: reason.message };
@@ -151,6 +164,12 @@ export class ImportRunner {
     await spool.remove(state.spoolId);
     return ended;
   }
+}
+
+/** Tells whoever waits that sending it again would be wrong. */
+function goesOn(reason: PolymniaError, importId: string): PolymniaError {
+  const message = `${reason.message} Import ${importId} is kept and goes on by itself; do not send it again.`;
+  return new PolymniaError(reason.code, message, { details: { ...reason.details, importId }, cause: reason });
 }
 
 function keyOf(space: SpaceAccess, importId: string): string {

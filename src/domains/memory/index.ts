@@ -4,7 +4,7 @@ export { MemoryService } from './service.ts';
 export { bindMemoryOperations, memoryOperations } from './operations/index.ts';
 export { Sweeper, type SweeperDeps } from './sweeper.ts';
 export { WorkMarks } from './work-marks.ts';
-export { TOKENISER_VERSION } from './tokenise.ts';
+export { type DerivedDataDeps, markOutdated } from './derived-data.ts';
 export type { Embedder, ImportSpool, SpaceAuthority, SpaceWork, SpaceWorkEntry, SpaceWorkKind, SpoolLine, SpoolPosition } from './ports.ts';
 export type { ImportLine } from './line-format.ts';
 export type { ConvertedImport } from './import-formats/foreign.ts';

@@ -5,7 +5,6 @@ import {
   countField,
   flagField,
   instantField,
-  listField,
   memoryIdField,
   metadataField,
   metadataFilterField,

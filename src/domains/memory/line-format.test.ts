@@ -39,7 +39,7 @@ const memory: fc.Arbitrary<MemoryWithHistory> = fc
   })
   .map(({ threaded, expires, history, ...fields }) => ({
     ...fields,
-    ...(threaded ?? {}),
+    ...threaded,
     ...(expires === undefined ? {} : { expiresAt: expires }),
     author: 'usr_me',
     version: history.length + 1,

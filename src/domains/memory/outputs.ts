@@ -80,7 +80,6 @@ export const searchOutput = z.object({
 });
 
 export const getOutput = memoryOutput.extend({ versions: z.int().describe('Earlier versions kept'), history: z.array(versionOutput).optional() });
-export const updateOutput = memoryOutput;
 export const deleteOutput = z.object({ id: z.string(), deleted: z.literal(true) });
 
 export const forgetOutput = z.object({

@@ -1,6 +1,6 @@
 import type { Meter } from '../../kernel/operation.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
-import type { ListPosition, MemoryFilter, MemoryVersion, Metadata, NewMemory, StoredMemory } from './model.ts';
+import type { ListPosition, MemoryFilter, Metadata, NewMemory, StoredMemory } from './model.ts';
 
 /**
  * The memory storage port. Every method is one whole transaction on one space.

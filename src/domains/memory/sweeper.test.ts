@@ -3,6 +3,8 @@ import { type MemoryHarness, openMemoryHarness } from '../../../test/support/mem
 import { ManualClock, systemClock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { type LogFields, silentLogger } from '../../kernel/logger.ts';
+import { createSqliteSettingsStore } from '../../storage/sqlite/system/upkeep-stores.ts';
+import { markOutdated } from './derived-data.ts';
 import * as inputs from './inputs.ts';
 import type { Embedder, SpaceWorkKind } from './ports.ts';
 
@@ -130,6 +132,27 @@ describe('vectors', () => {
   });
 });
 
+describe('markOutdated', () => {
+  it('marks all spaces once for each change of tokeniser or model', async () => {
+    const model = embedder('second');
+    await using harness = await openMemoryHarness({ embedder: model });
+    const first = embedder('first');
+    const call = { ...harness.as('ann'), space: harness.as('ann').spaces[0]?.key ?? '', flow: { user: 'u', group: 'u', weight: 1 }, now: Date.now() };
+    await harness.service.store({ content: 'The kitten sleeps.' }, harness.as('ann'));
+    await harness.sweeper.sweepOnce(live);
+    const notes = createSqliteSettingsStore(harness.system);
+    const deps = { work: harness.work, clock: systemClock, notes, spaces: () => [call.space] };
+    expect(await markOutdated({ ...deps, embedder: first })).toBe(2);
+    expect(await markOutdated({ ...deps, embedder: first })).toBe(0);
+    expect(await markOutdated({ ...deps, embedder: model })).toBe(1);
+    while (await harness.sweeper.sweepOnce(live));
+    expect(await due(harness, 'reindex')).toEqual([]);
+    expect(await due(harness, 'vectors')).toEqual([]);
+    expect(await markOutdated(deps)).toBe(0);
+    expect((await harness.store.stats(call)).vectorModel).toBe('second');
+  });
+});
+
 describe('Sweeper', () => {
   it('puts off what fails by a minute and goes on with the others', async () => {
     const clock = new ManualClock(START);
@@ -168,7 +191,7 @@ describe('Sweeper', () => {
         ...store,
         async vectorsPut(call, name, vectors) {
           const saved = await store.vectorsPut(call, name, vectors);
-          embedded();
+          if (saved.saved > 0) embedded();
           return saved;
         },
       }),

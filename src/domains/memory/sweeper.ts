@@ -144,20 +144,28 @@ export class Sweeper implements AsyncDisposable {
 
   /** One space's turn; true when it has more to do. */
   async #turn(entry: SpaceWorkEntry, signal: AbortSignal): Promise<boolean> {
-    const { marks, clock } = this.#deps;
-    marks.beginSweep(entry);
+    this.#deps.marks.beginSweep(entry);
     let result: SweepResult = { state: 'more' };
     try {
-      using limit = startDeadline(clock, TURN_LIMIT_MS, 'a turn of background work', signal);
-      result = await sweepSpace(this.#deps, entry.kind, entry.space, { signal: limit.signal, deadlineAt: limit.at });
-      if (entry.kind === 'vectors') this.#embedding.succeeded();
-    } catch (error) {
-      if (!signal.aborted) result = this.#failed(entry, error);
+      result = await this.#sweep(entry, signal);
     } finally {
-      await marks.endSweep(entry, endOf(result));
+      const ended = await this.#deps.marks.endSweep(entry, endOf(result));
+      if (!ended) result = { state: 'more' };
     }
     throwIfAborted(signal);
     return result.state === 'more';
+  }
+
+  async #sweep(entry: SpaceWorkEntry, signal: AbortSignal): Promise<SweepResult> {
+    using limit = startDeadline(this.#deps.clock, TURN_LIMIT_MS, 'a turn of background work', signal);
+    try {
+      const result = await sweepSpace(this.#deps, entry.kind, entry.space, { signal: limit.signal, deadlineAt: limit.at });
+      if (entry.kind === 'vectors') this.#embedding.succeeded();
+      return result;
+    } catch (error) {
+      throwIfAborted(signal);
+      return this.#failed(entry, error);
+    }
   }
 
   #failed(entry: SpaceWorkEntry, error: unknown): SweepResult {

@@ -213,6 +213,34 @@ describe('an import that was cut off', () => {
     expect(await harness.quota.used('usr_ann')).toBe((await harness.service.stats({}, ctx)).bytes);
   });
 
+  it('stays open when the sweeper that goes on with it is stopped, and when the server stops', async () => {
+    const clock = new ManualClock(START);
+    const { state, wrap } = fragile();
+    const controller = new AbortController();
+    let slices = 0;
+    await using harness = await openMemoryHarness({
+      clock,
+      wrap: (store) => {
+        const inner = wrap(store);
+        return { ...inner, importSlice: (call, slice) => ((slices += 1) === 4 && controller.abort(), inner.importSlice(call, slice)) };
+      },
+    });
+    const ctx = harness.as('ann');
+    const stopping = new AbortController();
+    const draining = harness.as('ann', {
+      signal: stopping.signal,
+      progress: ({ done }) => done > 4000 && stopping.abort(new PolymniaError('overloaded', 'The server is stopping.')),
+    });
+    await expect(imported(harness, draining, many(500))).rejects.toMatchObject({ code: 'overloaded' });
+    clock.advance(60_001);
+    await expect(harness.sweeper.sweepOnce(controller.signal)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await spoolFiles(harness)).toBe(1);
+    expect(state.slicesLeft).toBeGreaterThan(0);
+    while (await harness.sweeper.sweepOnce(ctx.signal));
+    expect(await everything(harness, ctx)).toBe(500);
+    expect(await spoolFiles(harness)).toBe(0);
+  });
+
   it('ends where it stands when its user has lost the right', async () => {
     const clock = new ManualClock(START);
     const { state, wrap } = fragile();

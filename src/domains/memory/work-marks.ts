@@ -67,13 +67,15 @@ export class WorkMarks {
 
   /**
    * The sweeper has finished with an entry. `done`: nothing was left to do when it looked; `nextDueAt`: when there will be.
-   * The mark goes, or moves to that time, unless a write may have left new work meanwhile.
+   * The mark goes, or moves to that time, unless a write may have left new work meanwhile: then the answer is false, look again.
    */
-  async endSweep(entry: SpaceWorkEntry, result: { readonly done: boolean; readonly nextDueAt?: number }): Promise<void> {
+  async endSweep(entry: SpaceWorkEntry, result: { readonly done: boolean; readonly nextDueAt?: number }): Promise<boolean> {
     const key = keyOf(entry.space, entry.kind);
     try {
       // The sweep counts as going on while the row is being removed: what is marked meanwhile must not be forgotten.
-      if (result.done && !this.#activityOf(key).touched) await this.#work.clear(entry.space, entry.kind, entry.dueAt, result.nextDueAt);
+      if (!result.done || this.#activityOf(key).touched) return false;
+      await this.#work.clear(entry.space, entry.kind, entry.dueAt, result.nextDueAt);
+      return true;
     } finally {
       this.#marked.delete(key);
       const activity = this.#activityOf(key);
@@ -88,7 +90,7 @@ export class WorkMarks {
     if (known !== undefined && known <= dueAt) return;
     await this.#work.mark(space, kind, dueAt);
     // During a sweep the row may be about to go, so nothing may rely on it.
-    if (this.#activityOf(key).sweeping !== true) this.#marked.set(key, dueAt);
+    if (!this.#activityOf(key).sweeping) this.#marked.set(key, dueAt);
     for (const listener of this.#listeners) listener(kind);
   }
 

@@ -24,9 +24,17 @@ export function memoryStoreContract(name: string, makeHarness: () => Promise<Mem
       await made?.[Symbol.asyncDispose]();
     });
 
-    describe('records', () => recordsContract(harness));
-    describe('filters', () => filtersContract(harness));
-    describe('search', () => searchContract(harness));
-    describe('bulk', () => bulkContract(harness));
+    describe('records', () => {
+      recordsContract(harness);
+    });
+    describe('filters', () => {
+      filtersContract(harness);
+    });
+    describe('search', () => {
+      searchContract(harness);
+    });
+    describe('bulk', () => {
+      bulkContract(harness);
+    });
   });
 }

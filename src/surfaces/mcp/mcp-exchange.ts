@@ -9,7 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { CallOutcome, Gate } from '../../domains/admission/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { toPolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
 import type { BoundOperation, Principal, Progress } from '../../kernel/operation.ts';
 import { clientName } from './client-name.ts';
 import { createProgressNotifier, type ProgressNotifier } from './progress-notifier.ts';
@@ -85,12 +85,23 @@ async function admitCall(
       requestId,
       origin: { surface: 'mcp', ...(client === undefined ? {} : { client }) },
       signal: ctx.mcpReq.signal,
+      ...idempotencyOf(ctx),
       ...(progress === undefined ? {} : { onProgress: (step: Progress) => progress.report(step) }),
     });
   } catch (error) {
     // The SDK sends a thrown message to the client as it is; nothing foreign may get there.
     return { ok: false, error: toPolymniaError(error) };
   }
+}
+
+const MAX_IDEMPOTENCY_KEY = 200;
+
+/** `_meta["polymnia/idempotencyKey"]`: a repeated call with the same key and input is answered as the first time. */
+function idempotencyOf(ctx: ServerContext): { readonly idempotencyKey?: string } {
+  const key = ctx.mcpReq._meta?.['polymnia/idempotencyKey'];
+  if (key === undefined) return {};
+  if (typeof key === 'string' && key !== '' && key.length <= MAX_IDEMPOTENCY_KEY) return { idempotencyKey: key };
+  throw new PolymniaError('invalid_input', `"polymnia/idempotencyKey" must be a text of 1 to ${MAX_IDEMPOTENCY_KEY} characters.`);
 }
 
 function progressOf(clock: Clock, ctx: ServerContext): ProgressNotifier | undefined {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { IDENTITY_LIMITS, nameSchema, scopesSchema, spaceIdSchema, timeSchema, userIdSchema } from '../model.ts';
+import { IDENTITY_LIMITS } from '../model.ts';
+import { nameSchema, scopesSchema, spaceIdSchema, timeSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { keyView, viewKey } from '../views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { nameSchema } from '../model.ts';
+import { nameSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { spaceView, viewSpace } from '../views.ts';
 

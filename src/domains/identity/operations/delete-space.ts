@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { spaceIdSchema } from '../model.ts';
+import { spaceIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 
 /** With all that is stored in it. */

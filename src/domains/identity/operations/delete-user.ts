@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { userIdSchema } from '../model.ts';
+import { userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 
 const report = z.object({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { pageFields } from '../model.ts';
+import { pageFields } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { auditView, nextCursor, viewAudit, viewPage } from '../views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { pageFields, userIdSchema } from '../model.ts';
+import { pageFields, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { keyView, nextCursor, viewKey, viewPage } from '../views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { pageFields, spaceIdSchema } from '../model.ts';
+import { pageFields, spaceIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { memberView, nextCursor, viewMember, viewPage } from '../views.ts';
 

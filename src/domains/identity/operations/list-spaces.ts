@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { pageFields } from '../model.ts';
+import { pageFields } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { nextCursor, spaceView, viewPage, viewSpace } from '../views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { nameSchema, pageFields, userIdSchema } from '../model.ts';
+import { nameSchema, pageFields, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { nextCursor, userView, viewPage, viewUser } from '../views.ts';
 

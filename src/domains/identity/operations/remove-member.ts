@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { spaceIdSchema, userIdSchema } from '../model.ts';
+import { spaceIdSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 
 /** What the member wrote stays. */

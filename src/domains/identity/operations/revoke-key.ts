@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { keyIdSchema } from '../model.ts';
+import { keyIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { keyView, viewKey } from '../views.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation, ROLES } from '../../../kernel/operation.ts';
-import { spaceIdSchema, userIdSchema } from '../model.ts';
+import { spaceIdSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { memberView, viewMember } from '../views.ts';
 

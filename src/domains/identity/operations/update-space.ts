@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { nameSchema, spaceIdSchema, userIdSchema } from '../model.ts';
+import { nameSchema, spaceIdSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { spaceView, viewSpace } from '../views.ts';
 

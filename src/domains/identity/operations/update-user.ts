@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { limitsSchema, timeZoneSchema, USER_ROLES, userIdSchema, weightSchema } from '../model.ts';
+import { USER_ROLES } from '../model.ts';
+import { limitsSchema, timeZoneSchema, userIdSchema, weightSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { userView, viewUser } from '../views.ts';
 

@@ -1,7 +1,7 @@
 import { defineOperation } from '../../../kernel/operation.ts';
 import { updateInput } from '../inputs.ts';
 import { MEMORY_KIND } from '../model.ts';
-import { updateOutput } from '../outputs.ts';
+import { memoryOutput } from '../outputs.ts';
 import type { MemoryService } from '../service.ts';
 
 export const updateMemoryOperation = defineOperation<MemoryService>()({
@@ -10,7 +10,7 @@ export const updateMemoryOperation = defineOperation<MemoryService>()({
   description:
     'Changes the given fields of a memory and keeps the old state as a version (the last 20). tags and metadata replace the old ones. Answers with the memory as it is now; conflict if another memory already has that text.',
   input: updateInput,
-  output: updateOutput,
+  output: memoryOutput,
   effect: 'write',
   lane: 'memory',
   scope: 'memory:write',

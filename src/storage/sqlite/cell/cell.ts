@@ -1,6 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-export type Row = Readonly<Record<string, null | number | bigint | string | Uint8Array>>;
+type Value = null | number | bigint | string | Uint8Array;
+export type Row = Readonly<Record<string, Value>>;
+/** A row as the values of its columns, in order. */
+export type Tuple = readonly Value[];
 
 /** Statements kept prepared per open file; a method uses a few dozen. */
 const MAX_STATEMENTS = 128;
@@ -13,6 +16,7 @@ export class Cell {
   readonly db: DatabaseSync;
   readonly #queries = new Map<string, StatementSync>();
   readonly #commands = new Map<string, StatementSync>();
+  readonly #tupleQueries = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.db = db;
@@ -20,6 +24,13 @@ export class Cell {
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#prepare(sql).all(...values);
+  }
+
+  /** As {@link all}, for many rows of few columns: a third cheaper. */
+  tuples(sql: string, ...values: SQLInputValue[]): Tuple[] {
+    const statement = this.#kept(this.#tupleQueries, sql);
+    statement.setReturnArrays(true);
+    return statement.all(...values) as unknown as Tuple[];
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {

@@ -9,8 +9,11 @@ export interface Where {
   readonly values: readonly SQLInputValue[];
 }
 
-/** How to apply tags: `seek` when rows are met in another order and few are wanted, `collect` when all that match are. */
-type TagUse = 'seek' | 'collect';
+/**
+ * How to apply tags. `each`: every row is asked for its tags; for rows that are few already. `collect`: the tag leads to its rows; when
+ * all of them are wanted. `either`: whichever promises less work; when rows are met in another order and the first few are wanted.
+ */
+type TagUse = 'each' | 'collect' | 'either';
 
 /** Up to this many rows with a tag, the tag leads to the rows; above, each looked-at row is asked for its tags. */
 const FEW_TAGGED = 1_000;
@@ -18,7 +21,7 @@ const FEW_TAGGED = 1_000;
 type Condition = readonly [sql: string, ...values: SQLInputValue[]];
 
 /** A filter as SQL. It probes how common the tags are, so it is made for one call and not kept. */
-export function filterSql(cell: Cell, filter: MemoryFilter, now: number, use: TagUse = 'seek'): Where {
+export function filterSql(cell: Cell, filter: MemoryFilter, now: number, use: TagUse = 'either'): Where {
   const conditions: Condition[] = [
     ['(m.expires_at is null or m.expires_at > ?)', now],
     ...plainConditions(filter),
@@ -66,7 +69,7 @@ function tagConditions(cell: Cell, filter: MemoryFilter, use: TagUse): Condition
 
 function tagCondition(cell: Cell, tags: readonly string[], use: TagUse): Condition {
   const list = JSON.stringify(tags);
-  return use === 'collect' || isFew(cell, list)
+  return use === 'collect' || (use === 'either' && isFew(cell, list))
     ? ['m.id in (select memory from memory_tags where tag in (select value from json_each(?)))', list]
     : ['exists (select 1 from memory_tags t where t.memory = m.id and t.tag in (select value from json_each(?)))', list];
 }

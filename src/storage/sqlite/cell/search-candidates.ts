@@ -1,9 +1,8 @@
 import type { MemoryFilter } from '../../../domains/memory/model.ts';
 import type { LexicalHit } from '../../../domains/memory/ranking.ts';
 import { matchExpression } from '../../../domains/memory/tokenise.ts';
-import type { Cell, Row } from './cell.ts';
+import type { Cell, Tuple } from './cell.ts';
 import { filterSql, isEmptyFilter, isLedByIndex, type Where } from './filter-sql.ts';
-import { int } from './memory-row.ts';
 import { META, metaNumber } from './meta.ts';
 
 /** Best rows by words that take part in ranking. */
@@ -26,7 +25,7 @@ export interface Scope {
 }
 
 export function scopeOf(cell: Cell, filter: MemoryFilter, now: number): Scope {
-  const where = filterSql(cell, filter, now);
+  const where = filterSql(cell, filter, now, 'each');
   const all = isEmptyFilter(filter);
   if (all) return { where, all, ids: { sql: 'not in (select id from memories where expires_at <= ?)', values: [now] } };
   if (!isLedByIndex(filter)) return { where, all, ids: undefined };
@@ -39,6 +38,7 @@ export interface Candidate extends LexicalHit {
   readonly occurredAt: number;
 }
 
+/** In the order of {@link toCandidate}; the score or distance stands fifth. */
 const COLUMNS = 'm.id, m.thread, m.place, m.occurred_at';
 
 /** Rows that hold any of the words, best first by BM25. At least one term. */
@@ -48,19 +48,19 @@ export function matchedRows(cell: Cell, terms: readonly string[], scope: Scope):
   const rows = matches(cell, economic, scope);
   // A filter may leave too little of the rows with rarer words.
   const enough = scope.all || economic === every || rows.length >= ENOUGH_MATCHED;
-  return (enough ? rows : matches(cell, every, scope)).map((row) => toCandidate(row, -Number(row['score'])));
+  return (enough ? rows : matches(cell, every, scope)).map((row) => toCandidate(row, -Number(row[4])));
 }
 
-function matches(cell: Cell, expression: string, { where, ids }: Scope): readonly Row[] {
+function matches(cell: Cell, expression: string, { where, ids }: Scope): readonly Tuple[] {
   if (ids === undefined) {
-    return cell.all(
+    return cell.tuples(
       `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
        where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
       expression,
       ...where.values,
     );
   }
-  return cell.all(
+  return cell.tuples(
     `select ${COLUMNS}, f.score from
        (select rowid as id, bm25(memory_text) as score from memory_text
         where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ${MAX_MATCHED}) f
@@ -80,8 +80,13 @@ function economicExpression(cell: Cell, terms: readonly string[]): string {
   if (terms.length < 2 || (metaNumber(cell, META.memories) ?? 0) <= MANY_MATCHED) return every;
   const counted = terms.map((term) => ({ term, rows: rowsWith(cell, term) })).toSorted((a, b) => a.rows - b.rows);
   if (counted.reduce((sum, { rows }) => sum + rows, 0) <= MANY_MATCHED) return every;
+  const rare: string[] = [];
   let found = 0;
-  const rare = counted.filter(({ rows }) => found < MAX_MATCHED && (found += rows) >= 0).map(({ term }) => term);
+  for (const { term, rows } of counted) {
+    if (found >= MAX_MATCHED) break;
+    rare.push(term);
+    found += rows;
+  }
   const common = terms.filter((term) => !rare.includes(term));
   if (common.length === 0) return every;
   return `(${matchExpression(rare)}) AND (${every} OR ${matchExpression(common)})`;
@@ -94,10 +99,7 @@ function rowsWith(cell: Cell, term: string): number {
 /** The rows at these places of threads, with score 0, as far as the filter lets them pass. */
 export function rowsAt(cell: Cell, places: readonly { readonly thread: number | string; readonly place: number }[], { where }: Scope): Candidate[] {
   const sql = `select ${COLUMNS} from memories m where m.thread = ? and m.place = ? and ${where.sql}`;
-  return places.flatMap(({ thread, place }) => {
-    const row = cell.get(sql, thread, place, ...where.values);
-    return row === undefined ? [] : [toCandidate(row, 0)];
-  });
+  return places.flatMap(({ thread, place }) => cell.tuples(sql, thread, place, ...where.values).map((row) => toCandidate(row, 0)));
 }
 
 /** Nearest rows by cosine, by exact scan; score is the similarity, 0 for opposite and unrelated ones. */
@@ -106,7 +108,7 @@ export function nearestRows(cell: Cell, model: string, values: Float32Array, { w
   const nearest = 'vec_distance_cosine(v.vector, ?) as distance';
   const rows =
     ids === undefined
-      ? cell.all(
+      ? cell.tuples(
           `select ${COLUMNS}, ${nearest} from vectors v not indexed cross join memories m on m.id = v.memory
            where v.model = ? and v.dimension = ? and ${where.sql} and alive() order by distance limit ${MAX_NEAREST}`,
           query,
@@ -114,7 +116,7 @@ export function nearestRows(cell: Cell, model: string, values: Float32Array, { w
           values.length,
           ...where.values,
         )
-      : cell.all(
+      : cell.tuples(
           `select ${COLUMNS}, n.distance from
              (select v.memory, ${nearest} from vectors v not indexed
               where v.model = ? and v.dimension = ? and v.memory ${ids.sql} and alive() order by distance limit ${MAX_NEAREST}) n
@@ -124,21 +126,20 @@ export function nearestRows(cell: Cell, model: string, values: Float32Array, { w
           values.length,
           ...ids.values,
         );
-  return rows.map((row) => toCandidate(row, similarity(row['distance'])));
+  return rows.map((row) => toCandidate(row, similarity(row[4])));
 }
 
 /** A vector of zeros has no direction: SQLite gives null, which counts as unrelated. */
-function similarity(distance: Row[string] | undefined): number {
+function similarity(distance: Tuple[number] | undefined): number {
   return distance == null ? 0 : Math.max(0, 1 - Number(distance));
 }
 
-function toCandidate(row: Row, score: number): Candidate {
-  const { thread, place } = row;
+function toCandidate([row, thread, place, occurredAt]: Tuple, score: number): Candidate {
   return {
-    row: int(row, 'id'),
+    row: Number(row),
     thread: thread == null ? null : String(thread),
     place: place == null ? null : Number(place),
     score,
-    occurredAt: int(row, 'occurred_at'),
+    occurredAt: Number(occurredAt),
   };
 }

@@ -68,8 +68,8 @@ export function reindexText(cell: Cell, { limit }: ReindexArgs): { readonly done
   return { done };
 }
 
-function words(text: string): string {
-  return tokenise(text).join(' ');
+function words(source: string): string {
+  return tokenise(source).join(' ');
 }
 
 function totalChanges(cell: Cell): number {

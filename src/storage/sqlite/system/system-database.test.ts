@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { commitTogether } from './group-commit.ts';
@@ -150,6 +152,37 @@ test('storage totals are summed by service', async () => {
   );
   expect(await usage.groupOf('user_one')).toBe('user_svc');
   expect([await usage.groupBytes('user_svc'), await usage.savedBytes('user_one'), await usage.savedBytes('user_gone')]).toEqual([42, 32, 0]);
+});
+
+test('a writer that dies fails the writes in flight, and the next one starts it again', async () => {
+  const workers: Worker[] = [];
+  const onWorker = (message: unknown): void => void workers.push((message as { worker: Worker }).worker);
+  subscribe('worker_threads', onWorker);
+  const crashes: unknown[] = [];
+  await using database = await SystemDatabase.open({ path, clock: systemClock, onCrash: (cause) => crashes.push(cause) });
+  unsubscribe('worker_threads', onWorker);
+  const settings = createSqliteSettingsStore(database);
+  await settings.set('before', '1');
+  const inFlight = settings.set('maybe', '1');
+  void workers[0]?.terminate();
+  await Promise.allSettled([inFlight]);
+  await expect.poll(() => crashes.length).toBe(1);
+  await settings.set('after', '1');
+  expect([await settings.get('before'), await settings.get('after')]).toEqual(['1', '1']);
+  expect(database.waiting).toBe(0);
+});
+
+test('a lock of someone else, and what cannot be sent, fail the write alone', async () => {
+  await using database = await SystemDatabase.open({ path, clock: systemClock, busyTimeoutMs: 10 });
+  const settings = createSqliteSettingsStore(database);
+  {
+    using other = new DatabaseSync(path);
+    other.exec('begin immediate');
+    await expect(settings.set('a', '1')).rejects.toMatchObject({ code: 'storage_unavailable', message: expect.stringContaining('locked') });
+  }
+  await expect(database.write('putSetting', { key: 'a', value: (() => 1) as never })).rejects.toMatchObject({ code: 'internal' });
+  await settings.set('a', '1');
+  expect(await settings.get('a')).toBe('1');
 });
 
 const WRITER = `

@@ -124,10 +124,9 @@ export class SystemDatabase implements AsyncDisposable {
         reject(new PolymniaError('timed_out', `The disk did not confirm the write within ${writeTimeoutMs} ms; it may have been done.`));
       });
       this.#pending.set(id, { resolve, reject, cancelTimer });
-      this.#ensureWriter().then(
-        (worker) => worker.postMessage({ kind: 'run', id, name, args } satisfies ToWriter),
-        (error: unknown) => this.#settle({ id, ok: false, failure: writeFailureOf(error) }),
-      );
+      this.#ensureWriter()
+        .then((worker) => worker.postMessage({ kind: 'run', id, name, args } satisfies ToWriter))
+        .catch((error: unknown) => this.#settle({ id, ok: false, failure: writeFailureOf(error) }));
     });
   }
 

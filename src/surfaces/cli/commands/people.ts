@@ -2,7 +2,7 @@ import { PolymniaError } from '../../../kernel/errors.ts';
 import { echo } from '../arguments.ts';
 import type { Command, Invocation } from '../command.ts';
 import { operationCommand } from '../operation-command.ts';
-import { isFields, renderRows, renderValue, type View } from '../render-value.ts';
+import { isFields, renderRows, type View } from '../render-value.ts';
 import { safeLine } from '../terminal-text.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -115,7 +115,6 @@ const userCommands: readonly Command[] = [
     notes: [...USER_NOTE, 'Without --yes it only tells what would go.'],
     confirm: { warning: 'This deletes for good.', preview: { dryRun: true } },
     prepare: withUserId,
-    render: renderValue,
   }),
 ];
 
@@ -181,7 +180,6 @@ const spaceCommands: readonly Command[] = [
     summary: 'Delete a shared space with all that is stored in it',
     arguments: [SPACE_ARGUMENT],
     confirm: { warning: 'This deletes the space with all that is stored in it, for good.' },
-    render: renderValue,
   }),
   operationCommand({
     words: ['space', 'members'],
@@ -209,7 +207,6 @@ const spaceCommands: readonly Command[] = [
     arguments: [SPACE_ARGUMENT, USER_ARGUMENT],
     notes: USER_NOTE,
     prepare: withUserId,
-    render: renderValue,
   }),
 ];
 

@@ -1,8 +1,6 @@
-import type { AuditEntry } from '../../../../domains/identity/model.ts';
+import { type AuditEntry, IDENTITY_LIMITS } from '../../../../domains/identity/model.ts';
 import type { SystemFile } from '../open-system-file.ts';
 
-/** Rows kept; the oldest go. */
-const MAX_ROWS = 1_000_000;
 /** Old rows are looked for once in so many. */
 const PRUNE_EVERY = 1000;
 
@@ -11,5 +9,5 @@ export function addAudit(file: SystemFile, { at, actor, credential, action, subj
   const sql = 'insert into audit (at, actor, credential, action, subject, facts) values (?, ?, ?, ?, ?, ?) returning id';
   const row = file.get(sql, at, actor, credential, action, subject, JSON.stringify(facts));
   const id = Number(row?.['id'] ?? 0);
-  if (id % PRUNE_EVERY === 0) file.run('delete from audit where id <= ?', id - MAX_ROWS);
+  if (id % PRUNE_EVERY === 0) file.run('delete from audit where id <= ?', id - IDENTITY_LIMITS.auditRows);
 }

@@ -1,4 +1,4 @@
-import type { ApiKey, AuditEntry } from '../../../../domains/identity/model.ts';
+import { type ApiKey, type AuditEntry, IDENTITY_LIMITS } from '../../../../domains/identity/model.ts';
 import type { KeyGuard, NewKey } from '../../../../domains/identity/store.ts';
 import { notFound, PolymniaError } from '../../../../kernel/errors.ts';
 import type { SystemFile } from '../open-system-file.ts';
@@ -7,8 +7,7 @@ import { keyById, userById } from '../reads/user-reads.ts';
 import { integer } from '../rows.ts';
 import { addAudit } from './audit-writes.ts';
 
-/** Live keys a user may have; as many dead ones are remembered. */
-const MAX_KEYS = 100;
+const MAX_KEYS = IDENTITY_LIMITS.keysPerUser;
 
 /** The row alone, without any rule. */
 export function insertKey(file: SystemFile, key: NewKey): void {

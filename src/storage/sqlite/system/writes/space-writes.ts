@@ -1,4 +1,4 @@
-import type { AuditEntry, DeletionIntent, Member, Space } from '../../../../domains/identity/model.ts';
+import { type AuditEntry, type DeletionIntent, IDENTITY_LIMITS, type Member, type Space } from '../../../../domains/identity/model.ts';
 import { notFound, PolymniaError } from '../../../../kernel/errors.ts';
 import type { Role } from '../../../../kernel/operation.ts';
 import type { SystemFile } from '../open-system-file.ts';
@@ -8,9 +8,7 @@ import { integer, toIntent } from '../rows.ts';
 import { addAudit } from './audit-writes.ts';
 import { noteDeletion } from './deletion-notes.ts';
 
-const MAX_MEMBERS = 1000;
-/** Spaces one user may be a member of. */
-const MAX_SPACES = 1000;
+const { membersPerSpace: MAX_MEMBERS, spacesPerUser: MAX_SPACES } = IDENTITY_LIMITS;
 
 /** The row and its first member, without any rule. */
 export function insertSpace(file: SystemFile, { id, key, name, kind, payer, createdAt }: Space): void {

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+/** Clock ticks a second in `/proc`; 100 on every Linux Node runs on. */
+const TICKS_PER_SECOND = 100;
+const FSYNC_ROUNDS = 200;
+
+/** CPU time a process and its threads have used so far, in ms; user and system. Resolution 10 ms. */
+export function cpuMsOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The second field is the name in parentheses and may hold blanks.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+}
+
+/** Memory of a process that is in RAM, in MB. */
+export function rssMbOf(pid: number): number {
+  const kb = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kb) / 1024;
+}
+
+/** Median time of writing 4 KB and `fdatasync`, in ms: what a durable commit costs this disk at least. */
+export function fsyncP50Ms(): number {
+  const path = join(tmpdir(), `polymnia-fsync-${process.pid}`);
+  const file = openSync(path, 'w');
+  const block = Buffer.alloc(4096, 1);
+  const times: number[] = [];
+  try {
+    for (let round = 0; round < FSYNC_ROUNDS; round++) {
+      const startedAt = performance.now();
+      writeSync(file, block);
+      fdatasyncSync(file);
+      times.push(performance.now() - startedAt);
+    }
+  } finally {
+    closeSync(file);
+    rmSync(path, { force: true });
+  }
+  return median(times);
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** What the figures were measured on. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGb: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly fsyncP50Ms: number;
+}
+
+export function describeMachine(): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    fsyncP50Ms: Math.round(fsyncP50Ms() * 1000) / 1000,
+  };
+}
+
+/** The commit of the working tree, with `+` when it holds changes; `unknown` outside a repository. */
+export function gitCommit(): string {
+  try {
+    const git = (...args: readonly string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '--', 'src') === '' ? '' : '+');
+  } catch {
+    return 'unknown';
+  }
+}
