@@ -66,7 +66,15 @@ async function compose(settings: Settings, logger: Logger, overrides: ServerOver
   const ids = overrides.ids ?? createIds(clock);
   const version = readVersion();
   const metrics = parts.own('metrics', new Metrics(() => read(), settings.DATA_DIR));
-  const storage = await openEmbeddedStorage({ settings, clock, ids, logger, parts, onCommit: (seconds) => metrics.commit(seconds) });
+  const storage = await openEmbeddedStorage({
+    settings,
+    clock,
+    ids,
+    logger,
+    parts,
+    onCommit: (seconds) => metrics.commit(seconds),
+    onLockWait: (seconds) => metrics.lockWait(seconds),
+  });
   const identity = openIdentity({ settings, clock, ids, logger, storage, parts });
   await identity.resumeIntents();
   const first = await identity.bootstrap();

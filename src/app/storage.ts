@@ -38,6 +38,7 @@ interface StorageDeps {
   readonly logger: Logger;
   readonly parts: RunningParts;
   readonly onCommit: (seconds: number) => void;
+  readonly onLockWait: (seconds: number) => void;
 }
 
 /** Takes the data folder and opens what is in it. */
@@ -65,7 +66,7 @@ export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedSt
   };
 }
 
-function openSpaceFiles(folder: string, { settings, clock, logger, onCommit }: StorageDeps): SpaceFiles {
+function openSpaceFiles(folder: string, { settings, clock, logger, onCommit, onLockWait }: StorageDeps): SpaceFiles {
   return new SpaceFiles({
     folder,
     clock,
@@ -78,6 +79,7 @@ function openSpaceFiles(folder: string, { settings, clock, logger, onCommit }: S
     busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,
     idempotencyTtlMs: settings.IDEMPOTENCY_TTL,
     onCommit,
+    onLockWait,
     ...(settings.EMBEDDING_URL === '' ? {} : { vectorExtension: vectorExtension() }),
   });
 }

@@ -109,7 +109,9 @@ export interface ListPosition {
 const tag = z
   .string()
   .overwrite((text) => text.toWellFormed())
-  .trim().min(1).max(MEMORY_LIMITS.tagLength);
+  .trim()
+  .min(1)
+  .max(MEMORY_LIMITS.tagLength);
 
 /** Tags as an array or, as older clients send them, one comma-separated string. Duplicates go. */
 export const tagsSchema = z

@@ -121,9 +121,17 @@ export function bulkContract(harness: () => MemoryStoreHarness): void {
     await s.add({ content: 'there', thread: 't', place: 1 });
     await s.store.importBegin(s.call(), { importId: 'imp_1', user: 'user_a', spoolId: 'spool', name: 'n' });
     const clash = newMemory({ content: 'other', thread: 't', place: 1 });
-    const items = [newMemory({ content: 'fine' }), clash, newMemory({ content: 'fine too' })];
-    const { state } = await s.store.importSlice(s.call(), { ...slice({ items: [], lines: [7, 8, 9], nextByte: 9, nextLine: 9 }), items });
-    expect(state).toMatchObject({ created: 2, duplicates: 0, badLines: 1, bad: [{ line: 8, message: expect.stringContaining('Place 1') }] });
+    const old = { version: 2, content: 'old', type: 'note', tags: [], metadata: {}, replacedAt: NOW, replacedBy: 'user_a' };
+    const confused = newMemory({ content: 'version 1 with a history of version 2', version: 1, history: [old] });
+    const items = [newMemory({ content: 'fine' }), clash, confused, newMemory({ content: 'fine too' })];
+    const { state } = await s.store.importSlice(s.call(), { ...slice({ items: [], lines: [7, 8, 9, 10], nextByte: 9, nextLine: 10 }), items });
+    expect(state).toMatchObject({
+      created: 2,
+      duplicates: 0,
+      badLines: 2,
+      bad: [{ line: 8, message: expect.stringContaining('Place 1') }, { line: 9 }],
+    });
+    expect((await s.all()).map(({ content }) => content).toSorted()).toEqual(['fine', 'fine too', 'there']);
     expect(await s.bytesOff()).toBe(0);
   });
 

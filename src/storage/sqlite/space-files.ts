@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { StoreCall, WriteCall } from '../../domains/memory/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { BoundedMap } from '../../kernel/bounded-map.ts';
+import { notFound, PolymniaError } from '../../kernel/errors.ts';
 import { isSpaceKey } from '../../kernel/ids.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
 import { KeyedLock } from '../../kernel/keyed-lock.ts';
@@ -45,6 +46,8 @@ export interface SpaceFilesOptions {
   readonly entries?: Readonly<Record<ThreadRole, URL>>;
   /** Told of each commit: its duration in seconds and the calls it carried. */
   readonly onCommit?: (seconds: number, calls: number) => void;
+  /** Told how long a call waited for the lock on its file's life. */
+  readonly onLockWait?: (seconds: number) => void;
 }
 
 export interface WriteOptions<R> {
@@ -87,6 +90,8 @@ export interface StorageStats {
 
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
+/** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
+const MAX_DROPPED = 100_000;
 
 const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 const ENTRIES: Readonly<Record<ThreadRole, URL>> = {
@@ -107,6 +112,7 @@ export class SpaceFiles implements AsyncDisposable {
   readonly #writes: WriteDispatcher;
   readonly #maintenance = new MaintenanceThread();
   readonly #lock: KeyedLock;
+  readonly #dropped = new BoundedMap<SpaceKey, true>({ maxSize: MAX_DROPPED });
   readonly #counts = { openHits: 0, openMisses: 0, commits: 0, committedCalls: 0, crashes: 0 };
   #closing: Promise<void> | undefined;
 
@@ -139,7 +145,10 @@ export class SpaceFiles implements AsyncDisposable {
   write<R>(method: string, call: WriteCall, args: unknown, options: WriteOptions<R> = {}): Promise<R> {
     const { background = false, absent } = options;
     const request: CallRequest = { space: call.space, method, args, call, effect: 'write', background, create: absent === undefined };
-    return this.#inUse(call, method, async () => valueOf<R>(await this.#writes.call(request), absent));
+    return this.#inUse(call, method, async () => {
+      if (this.#dropped.has(call.space)) throw notFound('space');
+      return valueOf<R>(await this.#writes.call(request), absent);
+    });
   }
 
   /** Waits for the calls that use the space's file, closes it everywhere and keeps it closed while `run` works on it. */
@@ -152,9 +161,10 @@ export class SpaceFiles implements AsyncDisposable {
     return await run(path);
   }
 
-  /** Deletes a space's file; false when there was none. */
+  /** Deletes a space's file for good: later reads find nothing, later writes are `not_found`. False when there was none. */
   drop(space: SpaceKey, request: LifecycleRequest): Promise<boolean> {
     return this.withClosed(space, request, async (path) => {
+      this.#dropped.set(space, true);
       const existed = (await statOf(path)) !== undefined;
       for (const file of filesOf(path)) await rm(file, { force: true });
       if (existed) await syncFolder(spaceFolder(this.#options.folder, space));
@@ -242,7 +252,9 @@ export class SpaceFiles implements AsyncDisposable {
     if (this.#closing !== undefined) throw closing();
     const timeoutMs = call.deadlineAt - this.#options.clock.monotonic();
     if (timeoutMs <= 0 && !call.signal.aborted) throw waitedTooLong();
+    const askedAt = this.#options.clock.monotonic();
     using _lock = await this.#lock.acquire(call.space, 'read', { holder, signal: call.signal, timeoutMs });
+    this.#options.onLockWait?.((this.#options.clock.monotonic() - askedAt) / 1000);
     return await run();
   }
 

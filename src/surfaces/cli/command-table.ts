@@ -10,6 +10,8 @@ import { mcpCommand } from './commands/mcp.ts';
 import { memoryCommands } from './commands/memory.ts';
 import { peopleCommands } from './commands/people.ts';
 import { serveCommand } from './commands/serve.ts';
+import { demoCommand } from './demo/demo-command.ts';
+import { loadCommand } from './load/load-command.ts';
 
 /** Every command there is, in the order help lists them. A new command is one more entry here. */
 const COMMANDS: readonly Command[] = [
@@ -23,6 +25,8 @@ const COMMANDS: readonly Command[] = [
   restoreCommand,
   ...peopleCommands,
   callCommand,
+  loadCommand,
+  demoCommand,
   completionCommand,
   helpCommand,
   versionCommand,
