@@ -3,9 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AnyOption, flagOf, OPTION_NAMES, OPTIONS } from '../src/config/options.ts';
 import { environmentNames } from '../src/config/settings.ts';
-import { identityOperations } from '../src/domains/identity/index.ts';
-import { memoryOperations } from '../src/domains/memory/index.ts';
-import { admissionOperations } from '../src/domains/admission/index.ts';
+import { operations } from '../src/app/operations.ts';
 import { ERROR_TABLE } from '../src/kernel/errors.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -65,7 +63,6 @@ function envExample(): string {
 }
 
 function operationTable(): string {
-  const operations = [...memoryOperations, ...identityOperations, ...admissionOperations];
   const rows = operations.map(({ name, title, http, scope, hiddenFromModels }) => {
     return `| \`${name}\` | ${title} | \`${http.method} /api/v1${http.path}\` | ${hiddenFromModels === true ? '' : 'yes'} | ${scope === null ? '' : `\`${scope}\``} |`;
   });

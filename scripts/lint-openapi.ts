@@ -3,9 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { admissionOperations } from '../src/domains/admission/index.ts';
-import { identityOperations } from '../src/domains/identity/index.ts';
-import { memoryOperations } from '../src/domains/memory/index.ts';
+import { operations } from '../src/app/operations.ts';
 import { openApiDocument } from '../src/surfaces/http/openapi.ts';
 
 const LINTERS = [
@@ -25,7 +23,7 @@ async function run(folder: string, linter: (typeof LINTERS)[number]): Promise<bo
 
 const folder = await mkdtemp(join(tmpdir(), 'polymnia-openapi-'));
 try {
-  const document = openApiDocument([...memoryOperations, ...identityOperations, ...admissionOperations], '0.0.0');
+  const document = openApiDocument(operations, '0.0.0');
   await writeFile(join(folder, 'openapi.json'), JSON.stringify(document, undefined, 2));
   await writeFile(join(folder, '.spectral.yaml'), 'extends: ["spectral:oas"]\n');
   for (const linter of LINTERS) if (!(await run(folder, linter))) process.exitCode = 1;

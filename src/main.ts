@@ -1,6 +1,51 @@
-import { serve } from './app/serve.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { operations } from './app/operations.ts';
 import { listenForStop } from './app/signals.ts';
+import { readVersion } from './app/version.ts';
+import { systemClock } from './kernel/clock.ts';
+import type { CliHooks } from './surfaces/cli/cli-deps.ts';
+import { runCli } from './surfaces/cli/run-cli.ts';
 
+const { argv, cwd, env, stdin, stdout, stderr, version: nodeVersion } = process;
 using stop = listenForStop();
-const io = { stdout: process.stdout, stderr: process.stderr, isTty: process.stdout.isTTY, signal: stop.first };
-process.exitCode = await serve(process.argv.slice(3), io, { env: process.env, cwd: process.cwd(), now: stop.second });
+
+/** What only the whole program can do is loaded when it is asked for: a command starts without the server's weight. */
+const hooks: CliHooks = {
+  async serve(flags, io) {
+    const { serve } = await import('./app/serve.ts');
+    return serve(flags, io, { env, cwd: cwd(), now: stop.second });
+  },
+  async spawnServer(flags) {
+    const child = spawn(process.execPath, [import.meta.filename, 'serve', ...flags], { detached: true, stdio: 'ignore' });
+    await once(child, 'spawn');
+    child.unref();
+  },
+  async restore(options) {
+    const { restore } = await import('./app/offline.ts');
+    return restore(options, stop.first);
+  },
+  async inspectOffline(dataDir, onProgress) {
+    const { inspectOffline } = await import('./app/offline.ts');
+    return inspectOffline(dataDir, stop.first, onProgress);
+  },
+};
+
+process.exitCode = await runCli({
+  argv: argv.slice(2),
+  env,
+  cwd: cwd(),
+  stdin,
+  stdout,
+  stderr,
+  isTty: stdout.isTTY === true,
+  isErrorTty: stderr.isTTY === true,
+  columns: stdout.columns ?? 100,
+  signal: stop.first,
+  clock: systemClock,
+  version: readVersion(),
+  nodeVersion,
+  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  operations,
+  hooks,
+});

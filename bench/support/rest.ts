@@ -31,3 +31,11 @@ export async function newUser(
   });
   return { id: user.id, key: made.secret };
 }
+
+/** The server's own metrics that have no labels, by name. */
+export async function scrape(server: { readonly url: string; readonly key: string }): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.key}` }, signal: AbortSignal.timeout(10_000) });
+  if (!response.ok) throw new Error(`metrics: ${response.status}`);
+  const lines = (await response.text()).matchAll(/^(\w+) ([\d.e+-]+)$/gm);
+  return new Map([...lines].map(([, name = '', value]) => [name, Number(value)]));
+}

@@ -58,7 +58,7 @@ async function fill(dataDir: string, { users: count, memoriesEach }: StageSize, 
       const at = next++;
       const user = await newUser(server, `stage ${at + 1}`);
       users.push(user);
-      await importMemories(server, user.key, memoriesEach, createTextSource(createSeededRandom(SEED + 1 + at), vocabulary));
+      await importMemories(server, user.key, importBody(memoriesEach, createTextSource(createSeededRandom(SEED + 1 + at), vocabulary)));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, line));
@@ -67,20 +67,9 @@ async function fill(dataDir: string, { users: count, memoriesEach }: StageSize, 
   return users;
 }
 
-const CHUNK_LINES = 500;
-
-/** Lines of an import, made as they are sent. */
-function lines(count: number, texts: TextSource): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let left = count;
-  return new ReadableStream({
-    pull(controller) {
-      let chunk = '';
-      for (let line = 0; line < CHUNK_LINES && left > 0; line++, left--) chunk += `${JSON.stringify({ content: texts.memory() })}\n`;
-      if (chunk !== '') controller.enqueue(encoder.encode(chunk));
-      if (left === 0) controller.close();
-    },
-  });
+/** The lines of an import, made up. */
+export function importBody(count: number, texts: TextSource): Buffer {
+  return Buffer.from(Array.from({ length: count }, () => `${JSON.stringify({ content: texts.memory() })}\n`).join(''));
 }
 
 /** What an import ended with. */
@@ -89,14 +78,13 @@ export interface ImportReport {
   readonly seconds: number;
 }
 
-/** Imports made-up memories as one user, as one upload. Rejects when the signal aborts; the server then stops too. */
-export async function importMemories(server: { readonly url: string }, key: string, count: number, texts: TextSource, signal?: AbortSignal): Promise<ImportReport> {
+/** Imports lines as one user, as one upload. Rejects when the signal aborts; the server then stops too. */
+export async function importMemories(server: { readonly url: string }, key: string, body: Buffer, signal?: AbortSignal): Promise<ImportReport> {
   const startedAt = performance.now();
   const response = await fetch(`${server.url}/api/v1/memories/import`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' },
-    body: lines(count, texts),
-    duplex: 'half',
+    body,
     ...(signal === undefined ? {} : { signal }),
   });
   const text = await response.text();

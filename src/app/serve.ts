@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { destination } from 'pino';
 import { loadSettings } from '../config/settings.ts';
+import { firstRunLines } from '../surfaces/cli/first-run.ts';
 import type { ServeIo } from '../surfaces/cli/cli-deps.ts';
 import { createPinoLogger } from './pino-logger.ts';
 import { startServer } from './server.ts';
@@ -20,7 +21,7 @@ export async function serve(flags: readonly string[], io: ServeIo, { env, cwd, n
   const logger = createPinoLogger(settings.LOG_LEVEL, logs);
   const server = await startServer(settings, logger);
   io.stdout.write(`Polymnia listens on ${server.url} (REST /api/v1, MCP /mcp, documentation /docs).\n`);
-  if (server.firstKey !== undefined) io.stdout.write(`Key of the owner, shown this once: ${server.firstKey}\n`);
+  if (server.firstKey !== undefined) io.stdout.write(`${firstRunLines({ url: server.url, key: server.firstKey }).join('\n')}\n`);
   const insist = (): void => void server.stop(0);
   now.addEventListener('abort', insist, { once: true });
   if (!io.signal.aborted) await once(io.signal, 'abort');

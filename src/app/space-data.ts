@@ -38,12 +38,14 @@ export function createSpaceData(deps: { readonly files: SpaceFiles; readonly sto
     },
     async purgeAuthored(spaceKey, author) {
       let removed = 0;
-      for (;;) {
+      let after: string | undefined;
+      do {
         using call = systemCall(clock, spaceKey, PURGE_LIMIT_MS);
-        const slice = await store.removeMatching(call, { author }, SLICE);
-        if (slice.removed === 0) return { removed };
+        const slice = await store.removeMatching(call, { author }, SLICE, after);
         removed += slice.removed;
-      }
+        after = slice.next;
+      } while (after !== undefined);
+      return { removed };
     },
   };
 }

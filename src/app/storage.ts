@@ -1,10 +1,6 @@
-import type { Settings } from '../config/options.ts';
 import type { ImportSpool, SpaceWorkKind } from '../domains/memory/index.ts';
 import type { MemoryStore } from '../domains/memory/store.ts';
 import type { IdentityStore } from '../domains/identity/store.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Ids } from '../kernel/ids.ts';
-import type { Logger } from '../kernel/logger.ts';
 import { createImportSpool } from '../storage/files/import-spool.ts';
 import { DataFolder } from '../storage/sqlite/data-folder.ts';
 import { SpaceFiles } from '../storage/sqlite/space-files.ts';
@@ -12,13 +8,15 @@ import { createSqliteMemoryStore } from '../storage/sqlite/sqlite-memory-store.t
 import { createSqliteIdentityStore } from '../storage/sqlite/system/sqlite-identity-store.ts';
 import { SystemDatabase } from '../storage/sqlite/system/system-database.ts';
 import {
+  createSqliteSettingsStore,
   createSqliteSpaceWorkStore,
   createSqliteStorageUsageStore,
+  type SettingsStore,
   type SpaceWorkStore,
   type StorageUsageStore,
 } from '../storage/sqlite/system/upkeep-stores.ts';
 import { vectorExtension } from '../storage/sqlite/vector-extension.ts';
-import type { RunningParts } from './running-parts.ts';
+import type { CommonParts } from './common-parts.ts';
 
 /** The embedded storage: everything that stands behind a port. */
 export interface EmbeddedStorage {
@@ -29,16 +27,14 @@ export interface EmbeddedStorage {
   readonly usage: StorageUsageStore;
   readonly work: SpaceWorkStore<SpaceWorkKind>;
   readonly spool: ImportSpool;
+  readonly notes: SettingsStore;
 }
 
-interface StorageDeps {
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  readonly logger: Logger;
-  readonly parts: RunningParts;
-  readonly onCommit: (seconds: number) => void;
-  readonly onLockWait: (seconds: number) => void;
+interface StorageDeps extends CommonParts {
+  /** Load what searching vectors needs. */
+  readonly vectors: boolean;
+  /** Told of commits and of waits for locks, in seconds. */
+  readonly watch: { commit(seconds: number): void; lockWait(seconds: number): void };
 }
 
 /** Takes the data folder and opens what is in it. */
@@ -63,10 +59,11 @@ export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedSt
     usage: createSqliteStorageUsageStore(system),
     work: createSqliteSpaceWorkStore<SpaceWorkKind>(system),
     spool: createImportSpool({ folder: folder.spool, ids }),
+    notes: createSqliteSettingsStore(system),
   };
 }
 
-function openSpaceFiles(folder: string, { settings, clock, logger, onCommit, onLockWait }: StorageDeps): SpaceFiles {
+function openSpaceFiles(folder: string, { settings, clock, logger, vectors, watch }: StorageDeps): SpaceFiles {
   return new SpaceFiles({
     folder,
     clock,
@@ -78,8 +75,8 @@ function openSpaceFiles(folder: string, { settings, clock, logger, onCommit, onL
     mmapBytes: settings.SQLITE_MMAP_SIZE,
     busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,
     idempotencyTtlMs: settings.IDEMPOTENCY_TTL,
-    onCommit,
-    onLockWait,
-    ...(settings.EMBEDDING_URL === '' ? {} : { vectorExtension: vectorExtension() }),
+    onCommit: (seconds) => watch.commit(seconds),
+    onLockWait: (seconds) => watch.lockWait(seconds),
+    ...(vectors ? { vectorExtension: vectorExtension() } : {}),
   });
 }

@@ -190,12 +190,17 @@ export type OperationDeclaration = Omit<BoundOperation, 'run' | 'stream'>;
 /** Any declaration of a domain whose service is `Service`. */
 export type AnyOperation<Service> = Operation<Service, z.ZodObject, z.ZodType>;
 
+/** The declaration without what it runs on. */
+export function declarationOf<Service>(operation: AnyOperation<Service>): OperationDeclaration {
+  const { run: _run, stream: _stream, rateCost, ...declaration } = operation;
+  return { ...declaration, rateCost: (input) => rateCost?.(input) ?? 1 };
+}
+
 /** Binds a declaration to its service. */
 export function bindOperation<Service>(operation: AnyOperation<Service>, service: Service): BoundOperation {
-  const { run, stream, rateCost, ...declaration } = operation;
+  const { run, stream } = operation;
   return {
-    ...declaration,
-    rateCost: (input) => rateCost?.(input) ?? 1,
+    ...declarationOf(operation),
     run: (input, ctx) => run(service, input, ctx),
     ...(stream === undefined ? {} : { stream: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => stream(service, input, ctx) }),
   };

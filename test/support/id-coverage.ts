@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createIds, formatRecordId, toBase32 } from '../../src/kernel/ids.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import type { Citizen, Town } from './town.ts';
@@ -99,7 +100,7 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
   create_backup: {
     ids: {},
     input: () => ({ directory: '/nowhere/backup' }),
-    victim: async (town) => ({ directory: `${town.dataDir}-backup-${++counter}` }),
+    victim: async (town) => ({ directory: join(town.dataDir, `backup-${++counter}`) }),
     as: 'admin',
   },
 };

@@ -35,6 +35,7 @@ export interface AdmissionDeps {
 
 /** How long a call that was told to stop may take to say what became of it, before its caller is answered without it. */
 const STOP_GRACE_MS = 2000;
+const STOPPING_RETRY_MS = 5000;
 /** Cost of an operation never seen before, µs. */
 const FIRST_ESTIMATE = 500;
 const ESTIMATE_STEP = 1 / 8;
@@ -145,6 +146,11 @@ export class AdmissionGate implements Gate, Disposable {
   /** Calls and streams that run now. */
   get inFlight(): number {
     return this.#live.size;
+  }
+
+  /** The server stops: what runs is told so. Work that can go on later (imports) keeps its place. */
+  endCalls(): void {
+    this.#live.endAll(new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: STOPPING_RETRY_MS }));
   }
 
   [Symbol.dispose](): void {

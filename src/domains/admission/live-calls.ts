@@ -24,6 +24,11 @@ export class LiveCalls {
     return { [Symbol.dispose]: () => void this.#calls.delete(call) };
   }
 
+  /** Ends every call, for this reason. */
+  endAll(reason: PolymniaError): void {
+    for (const call of this.#calls) call.deadline.abort(reason);
+  }
+
   /** Ends every call that rested on what is gone. */
   end(change: AuthorityChange): void {
     for (const call of this.#calls) {

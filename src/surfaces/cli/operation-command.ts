@@ -16,7 +16,7 @@ export interface OperationCommandRow {
   readonly summary: string;
   /** The input field each positional argument fills, with what stands for it in help. The last one may take all that is left. */
   readonly arguments?: readonly { readonly field: string; readonly placeholder: string; readonly isOptional?: boolean; readonly isRest?: boolean }[];
-  /** Shorter names of flags: `{ tag: 'tagsAny' }`. */
+  /** Other names for the flags of fields: `{ tag: { field: 'tagsAny' } }`. */
   readonly aliases?: Readonly<Record<string, { readonly field: string; readonly short?: string }>>;
   /** Fields that are no flags here. */
   readonly hidden?: readonly string[];
@@ -59,14 +59,14 @@ function fieldsOf(row: OperationCommandRow, operations: readonly OperationDeclar
 
 function flagsOf(row: OperationCommandRow, operations: readonly OperationDeclaration[]): readonly Flag[] {
   const fields = fieldsOf(row, operations);
-  const taken = new Set([...(row.hidden ?? []), ...(row.arguments ?? []).map(({ field }) => field)]);
+  const aliased = Object.values(row.aliases ?? {}).map(({ field }) => field);
+  const taken = new Set([...(row.hidden ?? []), ...aliased, ...(row.arguments ?? []).map(({ field }) => field)]);
   const own = fields.filter(({ name }) => !taken.has(name)).map(({ flag }) => flag);
   const aliases = Object.entries(row.aliases ?? {}).flatMap(([name, { field, short }]) => {
     const flag = fields.find((candidate) => candidate.name === field)?.flag;
     return flag === undefined ? [] : [{ ...flag, name, ...(short === undefined ? {} : { short }) }];
   });
-  const replaced = new Set(aliases.map(({ name }) => name));
-  return [...aliases, ...own.filter(({ name }) => !replaced.has(name)), ...(row.confirm === undefined ? [] : [YES])];
+  return [...aliases, ...own, ...(row.confirm === undefined ? [] : [YES])];
 }
 
 async function runRow(row: OperationCommandRow, invocation: Invocation): Promise<void> {

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatRelative } from './human-values.ts';
+import { formatBytes, formatCount, formatDuration, formatRelative } from './human-values.ts';
 import { formatTable } from './text-table.ts';
 import { padEnd, type Palette, safeBlock, safeLine } from './terminal-text.ts';
 
@@ -63,20 +63,28 @@ export function renderRows(items: readonly Fields[], names: readonly string[], v
   return formatTable(names.map(heading), rows, view.palette, Math.max(40, view.columns - indent));
 }
 
-/** `lastUsedAt` → `last used`; `freedBytes` → `freed`. */
+/** `lastUsedAt` → `last used`; `freedBytes` → `freed`; `resetMs` → `reset`. */
 function heading(name: string): string {
   const words = name.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`).replaceAll('_', ' ');
-  return safeLine(words.replace(/(?<=.) (?:at|bytes)$/, ''));
+  return safeLine(words.replace(/(?<=.) (?:at|bytes|ms)$/, ''));
 }
 
 /** One value as text that is not yet made safe. */
 export function scalarText(name: string, value: unknown, view: View): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number') return /bytes$/i.test(name) ? formatBytes(value) : Number.isInteger(value) ? formatCount(value) : String(Number(value.toPrecision(4)));
+  if (typeof value === 'number') return numberText(name, value);
   if (typeof value === 'string') return ISO_TIME.test(value) ? timeText(value, view) : value;
+  if (Array.isArray(value) && value.length === 0) return 'none';
   if (Array.isArray(value) && !value.some((item) => typeof item === 'object')) return value.map(String).join(', ');
   return JSON.stringify(value) ?? '';
+}
+
+/** A number in the unit its field's name ends with. */
+function numberText(name: string, value: number): string {
+  if (/bytes$/i.test(name)) return formatBytes(value);
+  if (name.endsWith('Ms')) return formatDuration(value);
+  return Number.isInteger(value) ? formatCount(value) : String(Number(value.toPrecision(4)));
 }
 
 /** `3 hours ago (2026-05-01 09:30 UTC)`; the day alone says enough in most places. */

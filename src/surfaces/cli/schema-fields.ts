@@ -26,7 +26,6 @@ export interface SchemaField {
   readonly forms: TextForms;
   /** Texts that stand for the whole of a list field, such as "all". */
   readonly literals: readonly string[];
-  readonly default?: unknown;
 }
 
 /** The input fields of an operation, in the order of their declaration, from its schema. */
@@ -56,17 +55,23 @@ function toField(name: string, schema: JsonSchema, told: JsonSchema, isRequired:
   const forms = formsOf(item);
   const choices = item.flatMap(literalsOf);
   const isSwitch = list === undefined && forms.boolean && !forms.text && !forms.number && !forms.json;
+  const initial = told['default'] ?? schema['default'];
   const flag: Flag = {
     name: flagName(name),
     type: isSwitch ? 'boolean' : 'string',
-    description: String(told['description'] ?? schema['description'] ?? ''),
+    description: describe(told['description'] ?? schema['description'], initial),
     ...(isSwitch ? {} : { placeholder: placeholderOf(forms, choices) }),
     ...(list === undefined ? {} : { multiple: true }),
     ...(choices.length === 0 ? {} : { choices }),
   };
   const literals = list === undefined ? [] : leaves.flatMap(literalsOf);
-  const initial = told['default'] ?? schema['default'];
-  return { name, flag, isRequired, isList: list !== undefined, forms, literals, ...(initial === undefined ? {} : { default: initial }) };
+  return { name, flag, isRequired, isList: list !== undefined, forms, literals };
+}
+
+function describe(description: unknown, initial: unknown): string {
+  const text = typeof description === 'string' ? description : '';
+  const sentence = text === '' || /[.?!]$/.test(text) ? text : `${text}.`;
+  return initial === undefined || initial === false ? sentence : `${sentence} Default ${String(initial)}.`.trim();
 }
 
 const RESERVED: ReadonlySet<string> = new Set(GLOBAL_FLAGS.map(({ name }) => name));

@@ -89,10 +89,7 @@ function listOperations({ deps, terminal: { palette } }: Invocation): string {
 }
 
 function operationHelp(operation: OperationDeclaration, fields: readonly SchemaField[], { terminal: { palette } }: Invocation): string {
-  const flags = fields.map(({ flag, isRequired, default: initial }) => ({
-    ...flag,
-    description: [isRequired ? 'Required.' : '', flag.description, initial === undefined ? '' : `Default ${JSON.stringify(initial)}.`].filter((part) => part !== '').join(' '),
-  }));
+  const flags = fields.map(({ flag, isRequired }) => ({ ...flag, description: isRequired ? `Required. ${flag.description}`.trim() : flag.description }));
   return [
     `${palette.bold(operation.name)}: ${operation.title}.`,
     operation.description,

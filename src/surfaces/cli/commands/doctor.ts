@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Settings } from '../../../config/options.ts';
 import { loadSettings } from '../../../config/settings.ts';
 import { ERROR_TABLE, PolymniaError } from '../../../kernel/errors.ts';
 import { isSet, usageError } from '../arguments.ts';
@@ -40,43 +41,32 @@ const NAME_COLUMNS = 12;
 async function* allChecks(invocation: Invocation): AsyncGenerator<Check> {
   const { deps, terminal, values } = invocation;
   yield checkRuntime(deps.nodeVersion);
-  yield* checkOptions(invocation);
+  yield checkOptions(invocation);
   const dataDir = dataDirOf(serverChoice(values), deps);
   yield await checkFolder(dataDir);
   yield await checkSpace(dataDir);
   yield await checkSync(dataDir, deps.clock);
   yield await checkOpenFiles();
+  if (isSet(values, 'offline')) return yield* checkFiles(invocation, dataDir);
   const server = await checkServer(invocation);
   yield* server.checks;
-  if (!server.isElsewhere) {
-    yield await checkLock(dataDir, server.answers);
-    const settings = settingsOf(invocation);
-    if (!server.answers && settings !== undefined && settings.PORT !== 0) yield await checkPort(settings.HOST, settings.PORT, terminal.signal);
-  }
-  if (isSet(values, 'offline')) yield* checkFiles(invocation, dataDir);
+  if (server.isElsewhere) return;
+  yield await checkLock(dataDir, server.answers);
+  const { settings } = readSettings(invocation);
+  if (!server.answers && settings !== undefined && settings.PORT !== 0) yield await checkPort(settings.HOST, settings.PORT, terminal.signal);
 }
 
 /** Environment and `.env` as a server would read them. */
-function* checkOptions(invocation: Invocation): Generator<Check> {
-  const problem = optionsProblem(invocation);
-  yield { name: 'options', ok: problem === undefined, detail: problem ?? 'environment and .env are valid' };
+function checkOptions(invocation: Invocation): Check {
+  const { problem } = readSettings(invocation);
+  return { name: 'options', ok: problem === undefined, detail: problem ?? 'environment and .env are valid' };
 }
 
-function settingsOf({ deps }: Invocation): ReturnType<typeof loadSettings> | undefined {
+function readSettings({ deps }: Invocation): { readonly settings?: Settings; readonly problem?: string } {
   try {
-    return loadSettings({ env: deps.env, flags: [], dotenvPath: join(deps.cwd, '.env') });
+    return { settings: loadSettings({ env: deps.env, flags: [], dotenvPath: join(deps.cwd, '.env') }) };
   } catch (error) {
-    if (error instanceof PolymniaError) return undefined;
-    throw error;
-  }
-}
-
-function optionsProblem({ deps }: Invocation): string | undefined {
-  try {
-    loadSettings({ env: deps.env, flags: [], dotenvPath: join(deps.cwd, '.env') });
-    return undefined;
-  } catch (error) {
-    if (error instanceof PolymniaError) return error.message;
+    if (error instanceof PolymniaError) return { problem: error.message };
     throw error;
   }
 }

@@ -95,7 +95,9 @@ export const memoryCommands: readonly Command[] = [
     notes: ['Without --yes it only counts.'],
     confirm: { warning: 'This deletes for good.', preview: { dryRun: true } },
     render: (answer, { palette }, input) =>
-      `${input['dryRun'] === true ? palette.warn('Would delete') : palette.good('Deleted')} ${plural(count(answer['count']), 'memory', 'memories')}, ${formatBytes(count(answer['freedBytes']))}.`,
+      input['dryRun'] === true
+        ? `${palette.warn('Would delete')} ${plural(count(answer['count']), 'memory', 'memories')}.`
+        : `${palette.good('Deleted')} ${plural(count(answer['count']), 'memory', 'memories')}, ${formatBytes(count(answer['freedBytes']))}.`,
   }),
   operationCommand({
     words: ['tags'],

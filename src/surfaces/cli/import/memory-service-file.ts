@@ -35,7 +35,7 @@ function nextRow(rows: Iterator<unknown>, path: string): Fields | undefined {
     const next = rows.next();
     return next.done === true || !isFields(next.value) ? undefined : next.value;
   } catch (error) {
-    throw new PolymniaError('invalid_input', `${path} is damaged: SQLite cannot read on. What was sent before is kept.`, { cause: error });
+    throw new PolymniaError('invalid_input', `${path} is damaged: SQLite cannot read on. Nothing was imported; repair a copy first: sqlite3 FILE .recover`, { cause: error });
   }
 }
 

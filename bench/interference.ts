@@ -1,0 +1,92 @@
+import { Recorder } from '../src/surfaces/cli/load/recorder.ts';
+import { aim, type Bench, figure, pause, type Row } from './support/bench.ts';
+import { LoadProcess, type Phase } from './support/load-process.ts';
+import { cpuMsOf } from './support/machine.ts';
+import { type Noise, openNoise } from './support/noise.ts';
+
+const LIGHT_USERS = 200;
+const ROUNDS = 4;
+const PHASE_MS = 20_000;
+const SETTLE_MS = 1500;
+const MAX_RATIO = 1.5;
+const MAX_EXTRA_MS = 2;
+/** A noisy user that gets less than this share of what it gets alone was not let work. Two share what the light ones leave. */
+const FAIR_SHARE = 0.25;
+const OPERATIONS = ['retrieve', 'store'] as const;
+
+/** 200 light users alone and beside an importer and an overloading searcher, in turn, in one run. */
+export const interference: Bench = {
+  name: 'interference',
+  async run(ctx) {
+    const stage = await ctx.stage();
+    await using server = await stage.serve();
+    await using noise = await openNoise(server, ctx.isQuick ? 20_000 : 100_000, ctx.isQuick ? 2000 : 6000, ctx.log);
+    const keys = stage.users.slice(0, LIGHT_USERS).map(({ key }) => key);
+    const plan = { url: server.url, keys, mix: 'retrieve=70,store=30', seed: 5, maxSockets: LIGHT_USERS * 2, pace: { callsPerSecondPerUser: 1 } };
+    await using load = await LoadProcess.open(plan);
+    await load.start();
+    const phaseMs = ctx.isQuick ? 5000 : PHASE_MS;
+    const cpu = { alone: 0, beside: 0 };
+    await pause(SETTLE_MS * 2);
+    for (let round = 0; round < (ctx.isQuick ? 2 : ROUNDS); round++) {
+      cpu.alone += await measured(server.pid, () => load.phase('alone', phaseMs));
+      await noise.start('noise');
+      await pause(SETTLE_MS);
+      cpu.beside += await measured(server.pid, () => load.phase('beside', phaseMs));
+      await noise.stop();
+      await pause(SETTLE_MS);
+    }
+    await load.stop();
+    const phases = await load.collect();
+    return [...lightRows(phases, keys.length, stage.memoriesEach), ...(await noiseRows(noise)), ...cpuRows(cpu, phases)];
+  },
+};
+
+async function measured(pid: number, work: () => Promise<void>): Promise<number> {
+  const before = cpuMsOf(pid);
+  await work();
+  return cpuMsOf(pid) - before;
+}
+
+function lightRows(phases: ReadonlyMap<string, Phase>, users: number, memories: number): Row[] {
+  const of = (name: string): Recorder => phases.get(name)?.recorder ?? new Recorder();
+  const [alone, beside] = [of('alone'), of('beside')];
+  const rows: Row[] = [];
+  for (const operation of OPERATIONS) {
+    const [a, b] = [alone.latency(operation), beside.latency(operation)];
+    const [before, after] = [a.quantile(0.95), b.quantile(0.95)];
+    const limit = Math.max(MAX_RATIO * before, before + MAX_EXTRA_MS);
+    rows.push(
+      figure(`${operation} p50 alone`, a.quantile(0.5), 'ms', `${users} users with ${memories} memories each, a call a second`),
+      figure(`${operation} p50 beside the noise`, b.quantile(0.5), 'ms'),
+      figure(`${operation} p95 alone`, before, 'ms'),
+      aim(`${operation} p95 beside the noise`, after, 'ms', `<= ${limit.toFixed(1)} ms`, after <= limit),
+      aim(`${operation} p95 ratio`, after / before, 'x', '<= 1.5, or 2 ms more', after <= limit),
+    );
+  }
+  const errors = [alone, beside].map((recorder) => recorder.totals()).reduce((sum, { refused, failed }) => sum + refused + failed, 0);
+  const late = Math.max(alone.lateness.quantile(0.99), beside.lateness.quantile(0.99));
+  rows.push(aim('light users refused and failed', errors, 'calls', '0', errors === 0), aim('generator late, p99', late, 'ms', '<= 5 ms, else void', late <= 5));
+  return rows;
+}
+
+async function noiseRows(noise: Noise): Promise<Row[]> {
+  const { searchesPerSecond, searchesDue, outcomes, importedPerSecond } = await noise.report();
+  const served = outcomes.get('ok') ?? 0;
+  const said = [...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', ');
+  const shares = [searchesPerSecond / noise.searchesAlone, importedPerSecond / noise.importsAlone];
+  const fair = `>= ${FAIR_SHARE} of alone, else void`;
+  return [
+    aim('searcher: offered over served', searchesDue / Math.max(1, served), 'x', '>= 3, else void', searchesDue >= 3 * served, said),
+    figure('searcher: served', searchesPerSecond, 'searches/s', `alone ${noise.searchesAlone.toFixed(1)}; refusals are of its full waiting line: rates are lifted`),
+    aim('searcher: share of what it gets alone', shares[0] ?? 0, 'x', fair, (shares[0] ?? 0) >= FAIR_SHARE),
+    figure('importer: taken in', importedPerSecond, 'memories/s', `alone ${noise.importsAlone.toFixed(0)}`),
+    aim('importer: share of what it gets alone', shares[1] ?? 0, 'x', fair, (shares[1] ?? 0) >= FAIR_SHARE),
+  ];
+}
+
+function cpuRows(cpu: Readonly<Record<'alone' | 'beside', number>>, phases: ReadonlyMap<string, Phase>): Row[] {
+  return (['alone', 'beside'] as const).map((name) =>
+    figure(`server CPU, ${name}`, cpu[name] / 1000 / (phases.get(name)?.seconds ?? Number.NaN), 'cores', 'of all its threads'),
+  );
+}

@@ -1,0 +1,15 @@
+import { admissionOperations } from '../domains/admission/index.ts';
+import { identityOperations } from '../domains/identity/index.ts';
+import { memoryOperations } from '../domains/memory/index.ts';
+import { type AnyOperation, declarationOf, type OperationDeclaration } from '../kernel/operation.ts';
+
+function declarationsOf<Service>(declared: readonly AnyOperation<Service>[]): OperationDeclaration[] {
+  return declared.map((operation) => declarationOf(operation));
+}
+
+/** Every operation there is, as declared, without what it runs on: for the command line and the generated pages. */
+export const operations: readonly OperationDeclaration[] = [
+  ...declarationsOf(memoryOperations),
+  ...declarationsOf(identityOperations),
+  ...declarationsOf(admissionOperations),
+];
