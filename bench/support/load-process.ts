@@ -68,16 +68,26 @@ export class LoadProcess implements AsyncDisposable {
   }
 
   async #ask(message: LoadPlan | LoadCommand): Promise<LoadAnswer> {
-    const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-    const answered = Promise.race([
-      once(this.#child, 'message', { signal: limit }),
-      once(this.#child, 'exit', { signal: limit }).then(() => {
-        throw new Error('the load process ended');
-      }),
-    ]);
+    using listening = listen(this.#child);
     this.#child.send(message);
-    const [answer] = (await answered) as [LoadAnswer];
+    const answer = await listening.answer;
     this.#cpuMs = answer.cpuMs;
     return answer;
   }
+}
+
+/** The next answer of the process; rejects when it ends or stays silent. Disposing it stops listening. */
+function listen(child: ChildProcess): Disposable & { readonly answer: Promise<LoadAnswer> } {
+  const { promise: answer, resolve, reject } = Promise.withResolvers<LoadAnswer>();
+  const onMessage = (message: unknown): void => resolve(message as LoadAnswer);
+  const onExit = (): void => reject(new Error('the load process ended'));
+  const timer = setTimeout(() => reject(new Error('the load process does not answer')), ANSWER_LIMIT_MS);
+  child.once('message', onMessage).once('exit', onExit);
+  return {
+    answer,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      child.off('message', onMessage).off('exit', onExit);
+    },
+  };
 }

@@ -51,7 +51,7 @@ export function restRequest(operation: Pick<BoundOperation, 'http'>, input: Inpu
   const { method, path } = operation.http;
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => {
-    const value = String(rest[name]);
+    const value = String(rest[name]).toWellFormed();
     delete rest[name];
     return encodeURIComponent(value);
   });

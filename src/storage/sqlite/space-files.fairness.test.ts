@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fixtureFiles, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
+import { ManualClock } from '../../kernel/clock.ts';
 import type { SpaceFiles } from './space-files.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -73,14 +74,23 @@ describe('writers', () => {
     await Promise.all(heavy);
   });
 
-  it('take background calls after the others, but not never', async () => {
-    await put(HEAVY, 'usr_a', 'first');
+  it('take background calls after the others while patience lasts', async () => {
+    const standing = new ManualClock();
+    await using still = await temporaryFolder();
+    await using quiet = fixtureFiles(still.path, { clock: standing });
+    const write = (space: string, key: string, ms: number, background = false): Promise<unknown> =>
+      quiet.write('putThenSpin', storeCall(space), { key, value: 'v', ms }, { background });
+    await write(HEAVY, 'first', 0);
     const { place } = placing();
-    const blocking = place(put(HEAVY, 'usr_a', 'blocking', 10));
-    const background = place(put(LIGHT, 'usr_b', 'background', 0, true));
-    const interactive = await Promise.all(Array.from({ length: 5 }, (_, n) => place(put(HEAVY, 'usr_a', `k${n}`, 1))));
+    const blocking = place(write(HEAVY, 'blocking', 10));
+    const background = place(write(LIGHT, 'background', 0, true));
+    const interactive = await Promise.all(Array.from({ length: 5 }, (_, n) => place(write(HEAVY, `k${n}`, 1))));
     expect(await background).toBeGreaterThan(Math.max(...interactive));
     await blocking;
+  });
+
+  it('never starve background calls', async () => {
+    const { place } = placing();
     const many = Array.from({ length: 60 }, (_, n) => place(put(HEAVY, 'usr_a', `many${n}`, 5)));
     const patient = await place(put(LIGHT, 'usr_b', 'patient', 0, true));
     expect(patient).toBeLessThan(45);
