@@ -19,8 +19,8 @@ const STORE_SIDE = ['domains/*/store.ts', 'domains/*/model.ts', 'domains/*/ports
 
 /** Pure algorithm files of domains: no door, no service, nothing that does I/O. Storage may derive data with them. */
 export const PURE_FILES = [
-  'domains/memory/tokenise.ts',
-  'domains/memory/porter-stemmer.ts',
+  'domains/memory/text/tokenise.ts',
+  'domains/memory/text/porter-stemmer.ts',
   'domains/memory/ranking.ts',
   'domains/memory/content-hash.ts',
   'domains/memory/stored-bytes.ts',

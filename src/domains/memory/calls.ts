@@ -3,7 +3,7 @@ import type { OperationContext, SpaceAccess } from '../../kernel/operation.ts';
 import type { MemoryServiceDeps } from './deps.ts';
 import { hashOf } from './json.ts';
 import type { StoreCall, WriteCall } from './store.ts';
-import type { ComingWork } from './work-marks.ts';
+import type { ComingWork } from './upkeep/work-marks.ts';
 
 /** What a call is worth on the way to the store: the part of a context that requests and background work have alike. */
 export type CallFrame = Pick<OperationContext, 'caller' | 'signal' | 'deadlineAt' | 'meter'>;

@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Embedder, ImportSpool } from './ports.ts';
 import type { MemoryStore } from './store.ts';
-import type { WorkMarks } from './work-marks.ts';
+import type { WorkMarks } from './upkeep/work-marks.ts';
 
 /** Limits of the memory service that an operator may set. */
 export interface MemoryServiceLimits {

@@ -2,7 +2,7 @@ import type { OperationContext } from '../../kernel/operation.ts';
 import type { FilterInput } from './inputs.ts';
 import type { MemoryFilter } from './model.ts';
 import { isoTime } from './outputs.ts';
-import { parseTimeRange } from './time-range.ts';
+import { parseTimeRange } from './time/time-range.ts';
 
 /** A range of `occurredAt`, UTC ms: `sinceMs` inclusive, `untilMs` exclusive. */
 export interface HalfOpenRange {

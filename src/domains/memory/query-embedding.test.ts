@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
-import { Backoff } from './backoff.ts';
-import { embedTexts } from './embedding.ts';
+import { Backoff } from './upkeep/backoff.ts';
+import { embedTexts } from './upkeep/embedding.ts';
 import type { Embedder } from './ports.ts';
 import { QueryEmbedding } from './query-embedding.ts';
 

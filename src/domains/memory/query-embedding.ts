@@ -1,6 +1,6 @@
 import { orAbort, startDeadline, throwIfAborted } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff } from './upkeep/backoff.ts';
 import type { Embedder } from './ports.ts';
 import type { SearchRequest } from './store.ts';
 

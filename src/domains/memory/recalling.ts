@@ -21,7 +21,7 @@ import type { QueryEmbedding } from './query-embedding.ts';
 import { mergeByRank } from './ranking.ts';
 import { uuidOf } from './remembering.ts';
 import type { SearchRequest } from './store.ts';
-import { mentionedSpans } from './time-range.ts';
+import { mentionedSpans } from './time/time-range.ts';
 
 /** Ranked search over one or several spaces: one store search each, merged by rank. */
 export async function retrieveMemory(

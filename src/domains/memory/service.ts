@@ -1,8 +1,8 @@
 import type { OperationContext } from '../../kernel/operation.ts';
 import type { MemoryServiceDeps } from './deps.ts';
-import { exportLines, exportPage } from './exporting.ts';
+import { exportLines, exportPage } from './transfer/exporting.ts';
 import { deleteMemory, forgetMemories } from './forgetting.ts';
-import { ImportRunner } from './importing.ts';
+import { ImportRunner } from './transfer/importing.ts';
 import type {
   DeleteInput,
   ExportInput,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { storeCall, temporaryFolder } from '../../../test/support/storage.ts';
-import { TOKENISER_VERSION } from '../../domains/memory/tokenise.ts';
+import { TOKENISER_VERSION } from '../../domains/memory/text/tokenise.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { newMemory, SpaceUnderTest, type MemoryStoreHarness } from '../contract/memory-store-fixture.ts';

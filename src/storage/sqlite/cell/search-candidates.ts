@@ -1,6 +1,6 @@
 import type { MemoryFilter } from '../../../domains/memory/model.ts';
 import type { LexicalHit } from '../../../domains/memory/ranking.ts';
-import { matchExpression } from '../../../domains/memory/tokenise.ts';
+import { matchExpression } from '../../../domains/memory/text/tokenise.ts';
 import type { Cell, Tuple } from './cell.ts';
 import { filterSql, isEmptyFilter, isLedByIndex, type Where } from './filter-sql.ts';
 import { META, metaNumber } from './meta.ts';

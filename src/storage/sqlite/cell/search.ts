@@ -10,7 +10,7 @@ import {
   type RankedHit,
 } from '../../../domains/memory/ranking.ts';
 import type { SearchAnswer, SearchHit, SearchRequest } from '../../../domains/memory/store.ts';
-import { queryTerms } from '../../../domains/memory/tokenise.ts';
+import { queryTerms } from '../../../domains/memory/text/tokenise.ts';
 import type { Cell } from './cell.ts';
 import { MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
 import { matchedRows, nearestRows, rowsAt, scopeOf, type Scope } from './search-candidates.ts';

@@ -1,4 +1,4 @@
-import { TOKENISER_VERSION, tokenise } from '../../../domains/memory/tokenise.ts';
+import { TOKENISER_VERSION, tokenise } from '../../../domains/memory/text/tokenise.ts';
 import type { Cell } from './cell.ts';
 import { int, tagsOf, text } from './memory-row.ts';
 import { META, metaNumber, setMeta } from './meta.ts';

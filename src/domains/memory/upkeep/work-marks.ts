@@ -1,6 +1,6 @@
-import { BoundedMap } from '../../kernel/bounded-map.ts';
-import type { SpaceKey } from '../../kernel/ids.ts';
-import type { SpaceWork, SpaceWorkEntry, SpaceWorkKind } from './ports.ts';
+import { BoundedMap } from '../../../kernel/bounded-map.ts';
+import type { SpaceKey } from '../../../kernel/ids.ts';
+import type { SpaceWork, SpaceWorkEntry, SpaceWorkKind } from '../ports.ts';
 
 /** Marks remembered; one that was pushed out only costs writing it again. */
 const MAX_REMEMBERED = 20_000;

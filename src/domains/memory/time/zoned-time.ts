@@ -1,4 +1,4 @@
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
 
 /**
  * A wall clock reading as the number of milliseconds that the same reading would have in UTC. It makes calendar arithmetic

@@ -1,8 +1,8 @@
-import { startDeadline, throwIfAborted } from '../../kernel/abort.ts';
-import { toPolymniaError } from '../../kernel/errors.ts';
-import type { Logger } from '../../kernel/logger.ts';
+import { startDeadline, throwIfAborted } from '../../../kernel/abort.ts';
+import { toPolymniaError } from '../../../kernel/errors.ts';
+import type { Logger } from '../../../kernel/logger.ts';
 import { Backoff } from './backoff.ts';
-import type { ImportSpool, SpaceWork, SpaceWorkEntry, SpaceWorkKind } from './ports.ts';
+import type { ImportSpool, SpaceWork, SpaceWorkEntry, SpaceWorkKind } from '../ports.ts';
 import { type SweepDeps, type SweepResult, sweepSpace, systemCall } from './sweeping.ts';
 
 export interface SweeperDeps extends SweepDeps {

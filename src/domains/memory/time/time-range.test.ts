@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
 import type { TimeRange, TimeRangeInput } from './time-range.ts';
 import { mentionedSpans, parseTimeRange } from './time-range.ts';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../../kernel/clock.ts';
-import type { SpaceKey } from '../../kernel/ids.ts';
-import type { Embedder, SpaceWork, SpaceWorkKind } from './ports.ts';
-import { TOKENISER_VERSION } from './tokenise.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { SpaceKey } from '../../../kernel/ids.ts';
+import type { Embedder, SpaceWork, SpaceWorkKind } from '../ports.ts';
+import { TOKENISER_VERSION } from '../text/tokenise.ts';
 
 export interface DerivedDataDeps {
   readonly work: SpaceWork;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SpaceWork, SpaceWorkEntry, SpaceWorkKind } from './ports.ts';
+import type { SpaceWork, SpaceWorkEntry, SpaceWorkKind } from '../ports.ts';
 import { WorkMarks } from './work-marks.ts';
 
 const SPACE = '00000000000000aa';

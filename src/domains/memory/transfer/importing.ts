@@ -1,13 +1,13 @@
-import { abortError, startDeadline, throwIfAborted } from '../../kernel/abort.ts';
-import { type ErrorCode, PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
-import type { OperationContext, Progress, SpaceAccess, StorageQuota, Upload } from '../../kernel/operation.ts';
-import { type CallFrame, embedModelOf, oneSpace, storeCall, writeOnceCall, writtenWork } from './calls.ts';
-import type { MemoryServiceDeps } from './deps.ts';
+import { abortError, startDeadline, throwIfAborted } from '../../../kernel/abort.ts';
+import { type ErrorCode, PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
+import type { OperationContext, Progress, SpaceAccess, StorageQuota, Upload } from '../../../kernel/operation.ts';
+import { type CallFrame, embedModelOf, oneSpace, storeCall, writeOnceCall, writtenWork } from '../calls.ts';
+import type { MemoryServiceDeps } from '../deps.ts';
 import { sliceLines, type ParsedSlice } from './import-slices.ts';
-import type { ImportInput } from './inputs.ts';
-import { MEMORY_LIMITS } from './model.ts';
-import type { ImportOutput } from './outputs.ts';
-import type { ImportRun, ImportState, ImportStatus } from './store.ts';
+import type { ImportInput } from '../inputs.ts';
+import { MEMORY_LIMITS } from '../model.ts';
+import type { ImportOutput } from '../outputs.ts';
+import type { ImportRun, ImportState, ImportStatus } from '../store.ts';
 
 /** How long a first mark waits: an import that runs here needs no sweeper, only one that was cut off does. */
 const RESUME_AFTER_MS = 60_000;

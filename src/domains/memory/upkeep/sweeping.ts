@@ -1,12 +1,12 @@
-import { throwIfAborted } from '../../kernel/abort.ts';
-import type { Clock } from '../../kernel/clock.ts';
-import type { SpaceKey } from '../../kernel/ids.ts';
-import type { Caller, SpaceAccess, StorageQuota } from '../../kernel/operation.ts';
-import { type CallFrame, scrubWork, storeCall } from './calls.ts';
+import { throwIfAborted } from '../../../kernel/abort.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { SpaceKey } from '../../../kernel/ids.ts';
+import type { Caller, SpaceAccess, StorageQuota } from '../../../kernel/operation.ts';
+import { type CallFrame, scrubWork, storeCall } from '../calls.ts';
 import { embedTexts } from './embedding.ts';
-import type { ImportRunner } from './importing.ts';
-import type { Embedder, SpaceAuthority, SpaceWorkKind } from './ports.ts';
-import type { MemoryStore, StoreCall } from './store.ts';
+import type { ImportRunner } from '../transfer/importing.ts';
+import type { Embedder, SpaceAuthority, SpaceWorkKind } from '../ports.ts';
+import type { MemoryStore, StoreCall } from '../store.ts';
 import type { WorkMarks } from './work-marks.ts';
 
 /** What background work on a space uses. */

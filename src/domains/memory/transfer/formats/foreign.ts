@@ -1,4 +1,4 @@
-import { MEMORY_LIMITS } from '../model.ts';
+import { MEMORY_LIMITS } from '../../model.ts';
 import type { ImportLine } from '../line-format.ts';
 
 /** What became of another product's export. Items are numbered from 1, as they stand in it. */

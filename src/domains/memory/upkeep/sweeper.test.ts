@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type MemoryHarness, openMemoryHarness } from '../../../test/support/memory-harness.ts';
-import { ManualClock, systemClock } from '../../kernel/clock.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
-import { type LogFields, silentLogger } from '../../kernel/logger.ts';
-import { createSqliteSettingsStore } from '../../storage/sqlite/system/upkeep-stores.ts';
+import { type MemoryHarness, openMemoryHarness } from '../../../../test/support/memory-harness.ts';
+import { ManualClock, systemClock } from '../../../kernel/clock.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
+import { type LogFields, silentLogger } from '../../../kernel/logger.ts';
+import { createSqliteSettingsStore } from '../../../storage/sqlite/system/upkeep-stores.ts';
 import { markOutdated } from './derived-data.ts';
-import * as inputs from './inputs.ts';
-import type { Embedder, SpaceWorkKind } from './ports.ts';
+import * as inputs from '../inputs.ts';
+import type { Embedder, SpaceWorkKind } from '../ports.ts';
 
 const START = Date.UTC(2026, 4, 13, 12);
 const live = new AbortController().signal;

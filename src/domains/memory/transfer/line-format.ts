@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { parseRecordId } from '../../kernel/ids.ts';
-import type { SpaceAccess } from '../../kernel/operation.ts';
-import { contentField, instantField, metadataField, originField, placeField, threadField, typeField } from './fields.ts';
-import { MEMORY_KIND, MEMORY_LIMITS, type NewMemory, tagsSchema } from './model.ts';
-import { takeLabels } from './new-memory.ts';
-import { toMemoryOutput, toVersionOutput } from './outputs.ts';
-import type { MemoryWithHistory } from './store.ts';
+import { parseRecordId } from '../../../kernel/ids.ts';
+import type { SpaceAccess } from '../../../kernel/operation.ts';
+import { contentField, instantField, metadataField, originField, placeField, threadField, typeField } from '../fields.ts';
+import { MEMORY_KIND, MEMORY_LIMITS, type NewMemory, tagsSchema } from '../model.ts';
+import { takeLabels } from '../new-memory.ts';
+import { toMemoryOutput, toVersionOutput } from '../outputs.ts';
+import type { MemoryWithHistory } from '../store.ts';
 
 /** Version of the JSON Lines format below; a reader refuses a newer one. */
 const FORMAT_VERSION = 1;

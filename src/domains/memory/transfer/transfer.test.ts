@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type MemoryHarness, openMemoryHarness, personalSpace } from '../../../test/support/memory-harness.ts';
-import { ManualClock } from '../../kernel/clock.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
-import { parseRecordId } from '../../kernel/ids.ts';
-import type { OperationContext } from '../../kernel/operation.ts';
-import * as inputs from './inputs.ts';
-import type { MemoryStore } from './store.ts';
+import { type MemoryHarness, openMemoryHarness, personalSpace } from '../../../../test/support/memory-harness.ts';
+import { ManualClock } from '../../../kernel/clock.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
+import { parseRecordId } from '../../../kernel/ids.ts';
+import type { OperationContext } from '../../../kernel/operation.ts';
+import * as inputs from '../inputs.ts';
+import type { MemoryStore } from '../store.ts';
 
 const START = Date.UTC(2026, 4, 13, 12);
 

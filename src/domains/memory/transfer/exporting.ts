@@ -1,14 +1,14 @@
-import { throwIfAborted } from '../../kernel/abort.ts';
-import type { OperationContext, SpaceAccess } from '../../kernel/operation.ts';
-import { oneSpace, storeCall } from './calls.ts';
-import { readCursor, writeCursor } from './cursor.ts';
-import type { MemoryServiceDeps } from './deps.ts';
-import { filterOf, type HalfOpenRange, rangeOf } from './filtering.ts';
-import type { ExportInput } from './inputs.ts';
+import { throwIfAborted } from '../../../kernel/abort.ts';
+import type { OperationContext, SpaceAccess } from '../../../kernel/operation.ts';
+import { oneSpace, storeCall } from '../calls.ts';
+import { readCursor, writeCursor } from '../cursor.ts';
+import type { MemoryServiceDeps } from '../deps.ts';
+import { filterOf, type HalfOpenRange, rangeOf } from '../filtering.ts';
+import type { ExportInput } from '../inputs.ts';
 import { endLine, EXPORT_NOTE, headerLine, toLine } from './line-format.ts';
-import type { MemoryFilter } from './model.ts';
-import { isoTime, type ExportOutput } from './outputs.ts';
-import type { MemoryWithHistory } from './store.ts';
+import type { MemoryFilter } from '../model.ts';
+import { isoTime, type ExportOutput } from '../outputs.ts';
+import type { MemoryWithHistory } from '../store.ts';
 
 /** Bytes of lines one page should hold; a page has at least one line. */
 const PAGE_BYTES = 1024 * 1024;

@@ -1,9 +1,9 @@
-import type { MemoryServiceDeps } from './deps.ts';
+import type { MemoryServiceDeps } from '../deps.ts';
 import { type LineContext, parseLine } from './line-format.ts';
-import { MEMORY_LIMITS, type NewMemory } from './model.ts';
-import type { SpoolLine } from './ports.ts';
-import type { ImportProblem, ImportSlice, ImportState } from './store.ts';
-import { storedBytes } from './stored-bytes.ts';
+import { MEMORY_LIMITS, type NewMemory } from '../model.ts';
+import type { SpoolLine } from '../ports.ts';
+import type { ImportProblem, ImportSlice, ImportState } from '../store.ts';
+import { storedBytes } from '../stored-bytes.ts';
 
 /** Lines committed together: a few milliseconds of a writer thread. */
 const SLICE_LINES = 50;

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { matchExpression, queryTerms, tokenise } from './tokenise.ts';
 
-const NAUGHTY_FILE = new URL('../../../../shared/data/naughty-strings.json', import.meta.url);
+const NAUGHTY_FILE = new URL('../../../../../shared/data/naughty-strings.json', import.meta.url);
 const NASTY = [
   '',
   '\0',

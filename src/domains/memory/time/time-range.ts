@@ -1,4 +1,4 @@
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
 import type { TimeContext, TimeSpan } from './time-words.ts';
 import { isDate, MONTH_PATTERN, readTimeWords } from './time-words.ts';
 import type { Zone } from './zoned-time.ts';

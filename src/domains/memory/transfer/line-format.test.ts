@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseLine, toLine } from './line-format.ts';
-import type { SpaceAccess } from '../../kernel/operation.ts';
-import type { MemoryWithHistory } from './store.ts';
+import type { SpaceAccess } from '../../../kernel/operation.ts';
+import type { MemoryWithHistory } from '../store.ts';
 
 const NOW = Date.UTC(2026, 4, 1);
 const context = { importId: 'imp_1', author: 'usr_me', name: '', now: NOW, uuid: () => 'f'.repeat(32) };

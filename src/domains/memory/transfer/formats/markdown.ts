@@ -1,5 +1,5 @@
 import type { ImportLine } from '../line-format.ts';
-import { MEMORY_LIMITS } from '../model.ts';
+import { MEMORY_LIMITS } from '../../model.ts';
 import { type Fields, lineOf, tagsOf, timeOf, typeOf } from './foreign.ts';
 
 /** A file of a folder of notes. */

@@ -1,5 +1,5 @@
-import { PolymniaError } from '../../kernel/errors.ts';
-import type { Embedder } from './ports.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
+import type { Embedder } from '../ports.ts';
 
 /** UTF-16 units of a text that are embedded: what a model of 8,192 tokens takes in most languages. */
 const MAX_TEXT = 8000;
