@@ -23,7 +23,14 @@ export const coldStart: Bench = {
         again.push(await startMs(ctx, kept));
       }
       return [
-        aim('start on an empty folder', median(first), 'ms', '< 1,000 ms', median(first) < 1000, `median of ${runs}, slowest ${Math.max(...first).toFixed(0)}`),
+        aim(
+          'start on an empty folder',
+          median(first),
+          'ms',
+          '< 1,000 ms',
+          median(first) < 1000,
+          `median of ${runs}, slowest ${Math.max(...first).toFixed(0)}`,
+        ),
         figure('start on a folder in use', median(again), 'ms', `median of ${runs}, slowest ${Math.max(...again).toFixed(0)}`),
       ];
     } finally {

@@ -42,8 +42,18 @@ export const durable: Bench = {
     const http = median(phases.map(({ recorder, seconds }) => recorder.totals().ok / seconds));
     const share = http / median(rawRates);
     return [
-      figure('stores through HTTP', http, 'stores/s', `${USERS} users, ${LINES} calls in flight, each indexed for search and on disk before its answer`),
-      figure('rows straight into node:sqlite', median(rawRates), 'rows/s', `one thread, ${USERS} files in turn, WAL, synchronous=FULL, a commit a row, no index`),
+      figure(
+        'stores through HTTP',
+        http,
+        'stores/s',
+        `${USERS} users, ${LINES} calls in flight, each indexed for search and on disk before its answer`,
+      ),
+      figure(
+        'rows straight into node:sqlite',
+        median(rawRates),
+        'rows/s',
+        `one thread, ${USERS} files in turn, WAL, synchronous=FULL, a commit a row, no index`,
+      ),
       aim('share', share, 'x', `>= ${MIN_SHARE}`, share >= MIN_SHARE),
       aim('stores refused and failed', failed, 'calls', '0', failed === 0),
     ];

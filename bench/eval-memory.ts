@@ -96,7 +96,8 @@ function printTable(answers: readonly Answer[]): void {
     console.log(
       `${name.padEnd(18)}${String(rows.length).padStart(9)}${percent(mean(rows.map((row) => row.at5)))}${percent(mean(rows.map((row) => row.at10)))}`,
     );
-  for (const [category, rows] of [...Map.groupBy(answers, (answer) => answer.category)].toSorted()) line(category, rows);
+  for (const [category, rows] of [...Map.groupBy(answers, (answer) => answer.category)].toSorted(([a], [b]) => a.localeCompare(b)))
+    line(category, rows);
   line('overall', answers);
 }
 

@@ -29,7 +29,9 @@ export const globalLock: Bench = {
     const locked = await measure(ctx, stage, LOCKED_MAIN);
     const waits = [product, locked].map((outcome) => waitingSeconds(outcome));
     const [own = 0, behind = 0] = waits;
-    const trouble = [...product.recorder.outcomes()].filter(([outcome]) => LOCK_FAILURES.includes(outcome)).reduce((sum, [, count]) => sum + count, 0);
+    const trouble = [...product.recorder.outcomes()]
+      .filter(([outcome]) => LOCK_FAILURES.includes(outcome))
+      .reduce((sum, [, count]) => sum + count, 0);
     const note = ({ recorder }: Outcome): string => [...recorder.outcomes()].map((entry) => entry.join(' ')).join(', ');
     return [
       figure('waiting in all, the product', own, 's', note(product)),
@@ -49,7 +51,14 @@ async function measure(ctx: BenchContext, stage: Stage, main: string): Promise<O
   await using noise = await openNoise(server, memories, ctx.isQuick ? 1500 : 4000, ctx.log);
   const unloadedMs = await unloaded(server, stage);
   const keys = stage.users.slice(0, LIGHT_USERS).map(({ key }) => key);
-  const plan = { url: server.url, keys, mix: 'retrieve=70,store=30', seed: 31, maxSockets: 1000, pace: { callsPerSecondPerUser: 1, maxInFlightPerUser: 64 } };
+  const plan = {
+    url: server.url,
+    keys,
+    mix: 'retrieve=70,store=30',
+    seed: 31,
+    maxSockets: 1000,
+    pace: { callsPerSecondPerUser: 1, maxInFlightPerUser: 64 },
+  };
   await using load = await LoadProcess.open(plan);
   await noise.start('noise');
   await load.start();
@@ -61,7 +70,14 @@ async function measure(ctx: BenchContext, stage: Stage, main: string): Promise<O
 }
 
 async function unloaded(server: ServerProcess, stage: Stage): Promise<number> {
-  const plan = { url: server.url, keys: [stage.users[0]?.key ?? ''], mix: 'retrieve=70,store=30', seed: 32, maxSockets: 1, pace: { lines: 1, restMs: 0 } };
+  const plan = {
+    url: server.url,
+    keys: [stage.users[0]?.key ?? ''],
+    mix: 'retrieve=70,store=30',
+    seed: 32,
+    maxSockets: 1,
+    pace: { lines: 1, restMs: 0 },
+  };
   await using load = await LoadProcess.open(plan);
   await load.start();
   await pause(500);

@@ -66,7 +66,10 @@ function lightRows(phases: ReadonlyMap<string, Phase>, users: number, memories: 
   }
   const errors = [alone, beside].map((recorder) => recorder.totals()).reduce((sum, { refused, failed }) => sum + refused + failed, 0);
   const late = Math.max(alone.lateness.quantile(0.99), beside.lateness.quantile(0.99));
-  rows.push(aim('light users refused and failed', errors, 'calls', '0', errors === 0), aim('generator late, p99', late, 'ms', '<= 5 ms, else void', late <= 5));
+  rows.push(
+    aim('light users refused and failed', errors, 'calls', '0', errors === 0),
+    aim('generator late, p99', late, 'ms', '<= 5 ms, else void', late <= 5),
+  );
   return rows;
 }
 
@@ -78,7 +81,12 @@ async function noiseRows(noise: Noise): Promise<Row[]> {
   const fair = `>= ${FAIR_SHARE} of alone, else void`;
   return [
     aim('searcher: offered over served', searchesDue / Math.max(1, served), 'x', '>= 3, else void', searchesDue >= 3 * served, said),
-    figure('searcher: served', searchesPerSecond, 'searches/s', `alone ${noise.searchesAlone.toFixed(1)}; refusals are of its full waiting line: rates are lifted`),
+    figure(
+      'searcher: served',
+      searchesPerSecond,
+      'searches/s',
+      `alone ${noise.searchesAlone.toFixed(1)}; refusals are of its full waiting line: rates are lifted`,
+    ),
     aim('searcher: share of what it gets alone', shares[0] ?? 0, 'x', fair, (shares[0] ?? 0) >= FAIR_SHARE),
     figure('importer: taken in', importedPerSecond, 'memories/s', `alone ${noise.importsAlone.toFixed(0)}`),
     aim('importer: share of what it gets alone', shares[1] ?? 0, 'x', fair, (shares[1] ?? 0) >= FAIR_SHARE),

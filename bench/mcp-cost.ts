@@ -54,7 +54,13 @@ function restWay(key: string): Way {
 
 function mcpWay(key: string, revision: McpRevision): Way {
   const { headers, request } = toolCall(revision, key);
-  return { name: `MCP ${revision}`, headers: headers('retrieve_memory'), request: (texts) => request('retrieve_memory', { query: texts.query(), limit: 10 }), cpuMs: 0, calls: 0 };
+  return {
+    name: `MCP ${revision}`,
+    headers: headers('retrieve_memory'),
+    request: (texts) => request('retrieve_memory', { query: texts.query(), limit: 10 }),
+    cpuMs: 0,
+    calls: 0,
+  };
 }
 
 async function ask(caller: HttpCaller, way: Way, texts: TextSource, calls: number): Promise<void> {

@@ -35,7 +35,14 @@ async function active(ctx: BenchContext): Promise<Row[]> {
   const last = rssMbOf(server.pid);
   await load.stop();
   return [
-    aim(`with ${keys.length} users active`, most, 'MB', '< 500 MB', most < 500, `most seen in ${ctx.isQuick ? 8 : ACTIVE_MS / 1000} s, a call a second each`),
+    aim(
+      `with ${keys.length} users active`,
+      most,
+      'MB',
+      '< 500 MB',
+      most < 500,
+      `most seen in ${ctx.isQuick ? 8 : ACTIVE_MS / 1000} s, a call a second each`,
+    ),
     figure(`with ${keys.length} users active, at the end`, last, 'MB'),
   ];
 }

@@ -58,7 +58,11 @@ export const peer: Bench = {
   },
 };
 
-function rowsOf(who: string, { stores, searches, acknowledged, failed, seconds, lost }: Measured & { readonly lost: number }, isOurs: boolean): Row[] {
+function rowsOf(
+  who: string,
+  { stores, searches, acknowledged, failed, seconds, lost }: Measured & { readonly lost: number },
+  isOurs: boolean,
+): Row[] {
   const note = `${acknowledged} stores acknowledged, ${failed} calls failed`;
   return [
     figure(`${who}: calls`, (stores.count + searches.count) / seconds, 'calls/s', `half stores, half searches, ${MEMORIES} memories there before`),
@@ -102,7 +106,8 @@ async function peers(folder: string, clients: number, processes: number): Promis
   await writeFile(file, peerFile(createTextSource(createSeededRandom(SEED - 1))));
   await using stack = new AsyncDisposableStack();
   const tools: StdioTools[] = [];
-  for (let process = 0; process < processes; process++) tools.push(stack.use(await StdioTools.open(join(folder, PROGRAM), { MEMORY_FILE_PATH: file })));
+  for (let process = 0; process < processes; process++)
+    tools.push(stack.use(await StdioTools.open(join(folder, PROGRAM), { MEMORY_FILE_PATH: file })));
   const callers = Array.from({ length: clients }, (_, at) => peerCaller(tools[at % tools.length]));
   const measured = await drive(callers);
   const found = (await readFile(file, 'utf8')).split('\n').filter((line) => line.includes('"name":"new ')).length;
@@ -110,7 +115,8 @@ async function peers(folder: string, clients: number, processes: number): Promis
 }
 
 function peerFile(texts: TextSource): string {
-  const line = (_: unknown, at: number): string => JSON.stringify({ type: 'entity', name: `old ${at}`, entityType: 'note', observations: [texts.memory()] });
+  const line = (_: unknown, at: number): string =>
+    JSON.stringify({ type: 'entity', name: `old ${at}`, entityType: 'note', observations: [texts.memory()] });
   return Array.from({ length: MEMORIES }, line).join('\n');
 }
 

@@ -45,8 +45,8 @@ function parseWish(argv: readonly string[]): Wish {
     if (found === undefined) throw new Error(`there is no bench "${name}"; there are ${BENCHES.map((bench) => bench.name).join(', ')}`);
     return found;
   });
-  const main = resolve(values.main ?? join(import.meta.dirname, '../dist/main.js'));
-  return { benches: benches.length === 0 ? BENCHES : benches, isQuick, soakMinutes, main };
+  const program = resolve(values.main ?? join(import.meta.dirname, '../dist/main.js'));
+  return { benches: benches.length === 0 ? BENCHES : benches, isQuick, soakMinutes, main: program };
 }
 
 interface Result {
@@ -60,7 +60,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const wish = parseWish(argv);
   const machine = describeMachine();
   const commit = gitCommit();
-  console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, fdatasync p50 ${machine.fsyncP50Ms} ms, commit ${commit}`);
+  console.log(
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, fdatasync p50 ${machine.fsyncP50Ms} ms, commit ${commit}`,
+  );
   if (wish.isQuick) console.log('Quick: little data and short phases. These figures are for development.');
   let stage: Promise<Stage> | undefined;
   const log = (text: string): void => console.log(`  ${text}`);
@@ -101,7 +103,9 @@ function shown(value: number): string {
 }
 
 function summarise(results: readonly Result[]): number {
-  const missed = results.flatMap(({ bench, rows }) => rows.filter(({ ok }) => ok === false).map((row) => `${bench}: ${row.name} ${shown(row.value)} ${row.unit}, target ${row.target}`));
+  const missed = results.flatMap(({ bench, rows }) =>
+    rows.filter(({ ok }) => ok === false).map((row) => `${bench}: ${row.name} ${shown(row.value)} ${row.unit}, target ${row.target}`),
+  );
   const failures = results.flatMap(({ bench, failure }) => (failure === undefined ? [] : [`${bench}: not measured: ${failure}`]));
   const met = results.flatMap(({ rows }) => rows).filter(({ ok }) => ok === true).length;
   console.log(`\n${met} targets met, ${missed.length} missed${failures.length > 0 ? `, ${failures.length} benches failed` : ''}`);

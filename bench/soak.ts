@@ -23,16 +23,23 @@ export const soak: Bench = {
     const stage = await ctx.stage();
     await using server = await stage.serve();
     const keys = stage.users.map(({ key }) => key);
-    const plan = { url: server.url, keys, mix: 'retrieve=65,store=30,search=5', seed: 21, maxSockets: keys.length, pace: { callsPerSecondPerUser: 1 } };
+    const plan = {
+      url: server.url,
+      keys,
+      mix: 'retrieve=65,store=30,search=5',
+      seed: 21,
+      maxSockets: keys.length,
+      pace: { callsPerSecondPerUser: 1 },
+    };
     await using load = await LoadProcess.open(plan);
     await load.record('soak');
     await load.start();
     const samples: Sample[] = [];
     const startedAt = performance.now();
     for (let sample = 1; sample <= SAMPLES; sample++) {
-      await pause(startedAt + (ctx.soakMinutes * 60_000 * sample) / SAMPLES - performance.now());
+      await pause(Math.max(1, startedAt + (ctx.soakMinutes * 60_000 * sample) / SAMPLES - performance.now()));
       const metrics = await scrape(server);
-      const heap = (metrics.get('nodejs_heap_size_used_bytes') ?? Number.NaN) / 2 ** 20;
+      const heap = (metrics.get('polymnia_heap_bytes') ?? Number.NaN) / 2 ** 20;
       samples.push({ minute: (performance.now() - startedAt) / 60_000, rss: rssMbOf(server.pid), heap });
     }
     await load.stop();
@@ -48,7 +55,14 @@ export const soak: Bench = {
       figure('resident memory, slope', rss.perMinute, 'MB/min', `after the first ${WARM_UP_SHARE * 100} %`),
       aim('resident memory, growth', rss.growth * 100, '%', `<= ${MAX_GROWTH * 100} %`, rss.growth <= MAX_GROWTH),
       figure('heap in use, slope', heap.perMinute, 'MB/min'),
-      aim('refused and failed', refused + failed, 'calls', '0', refused + failed === 0, [...recorder.outcomes()].map((entry) => entry.join(' ')).join(', ')),
+      aim(
+        'refused and failed',
+        refused + failed,
+        'calls',
+        '0',
+        refused + failed === 0,
+        [...recorder.outcomes()].map((entry) => entry.join(' ')).join(', '),
+      ),
       figure('p95', recorder.latency().quantile(0.95), 'ms', isPunctual(recorder) ? 'generator punctual' : 'void: the generator was late'),
     ];
   },

@@ -20,9 +20,9 @@ export interface BenchContext {
   /** The server program. */
   readonly main: string;
   /** The data folder with many users that several benches share; filled at first use. */
-  stage(): Promise<Stage>;
+  readonly stage: () => Promise<Stage>;
   /** A line of progress. */
-  log(text: string): void;
+  readonly log: (text: string) => void;
 }
 
 /** A bench: one file, one name. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Recorder } from '../../src/surfaces/cli/load/recorder.ts';
 import type { LoadAnswer, LoadCommand, LoadPlan } from './load-plan.ts';
 
-const CHILD = join(import.meta.dirname, 'load-child.ts');
+const CHILD = join(import.meta.dirname, '../load-child.ts');
 const ANSWER_LIMIT_MS = 180_000;
 
 /** What was counted during the phases of one name, taken together. */

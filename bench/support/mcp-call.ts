@@ -8,8 +8,8 @@ const CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities';
 
 /** Tool calls by Streamable HTTP as plain requests, so that the client's own cost stays out of what is measured. */
 export interface ToolCalls {
-  headers(tool: string): Readonly<Record<string, string>>;
-  request(tool: string, input: object): WireRequest;
+  readonly headers: (tool: string) => Readonly<Record<string, string>>;
+  readonly request: (tool: string, input: object) => WireRequest;
 }
 
 export function toolCall(revision: McpRevision, key: string): ToolCalls {

@@ -62,7 +62,8 @@ export async function openNoise(server: ServerProcess, memories: number, probeMs
       const phases = [...(await load.collect()).values()];
       const sum = (of: (phase: (typeof phases)[number]) => number): number => phases.reduce((total, phase) => total + of(phase), 0);
       const outcomes = new Map<string, number>();
-      for (const { recorder } of phases) for (const [outcome, count] of recorder.outcomes()) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
+      for (const { recorder } of phases)
+        for (const [outcome, count] of recorder.outcomes()) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
       return {
         searchesPerSecond: (outcomes.get('ok') ?? 0) / sum((phase) => phase.seconds),
         searchesDue: sum((phase) => phase.recorder.due),

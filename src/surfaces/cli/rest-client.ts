@@ -53,10 +53,11 @@ export function createRestClient(target: ServerTarget, deps: RestClientDeps): Re
       return readJson(translated(bodyChunks(response, deps.clock, deadline.signal), target), target.url);
     },
     callWithProgress: (operation, input, onProgress) => watched(jsonRequest(deps, operation, input), onProgress),
-    upload(operation, input, body, onProgress) {
+    async upload(operation, input, body, onProgress) {
       const declared = declarationOf(deps, operation);
       const { method, target: path } = operationRequest(declared, input, true);
-      return watched({ method, path, body: toStream(body), contentType: declared.upload?.mediaType ?? 'application/octet-stream' }, onProgress);
+      using sending = new Sending(body);
+      return await watched({ method, path, body: sending.stream, contentType: declared.upload?.mediaType ?? 'application/octet-stream' }, onProgress);
     },
     async *lines(operation, input) {
       const request = { ...jsonRequest(deps, operation, input), accept: 'application/x-ndjson' };
@@ -165,20 +166,30 @@ function toProgress({ phase, done, unit, total, message }: z.output<typeof progr
   return { phase, done, unit, ...(total === undefined ? {} : { total }), ...(message === undefined ? {} : { message }) };
 }
 
-/** Chunks as a stream that asks for the next one only when the last was taken. */
-function toStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await iterator.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      },
-      async cancel() {
-        await iterator.return?.();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+/**
+ * Chunks as a body that asks for the next one only when the last was taken. Ends when disposed: `fetch` goes on reading the
+ * body of a call that was aborted or refused early, for ever if the source never ends.
+ */
+class Sending implements Disposable {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  #isOver = false;
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#iterator = chunks[Symbol.asyncIterator]();
+    this.stream = new ReadableStream<Uint8Array>({ pull: (controller) => this.#pull(controller), cancel: () => this[Symbol.dispose]() }, { highWaterMark: 0 });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#iterator.return?.().catch(() => {});
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const next = this.#isOver ? undefined : await this.#iterator.next();
+    if (this.#isOver || next === undefined) return controller.error(new PolymniaError('cancelled', 'The call ended before its body.'));
+    if (next.done === true) return controller.close();
+    controller.enqueue(next.value);
+  }
 }

@@ -62,18 +62,27 @@ async function runDemo(invocation: Invocation): Promise<number> {
   if (greedy === undefined) return ERROR_TABLE.internal.exitCode;
   const phases = await runPhases(light, { ...greedy, caller: greedyCaller }, clock, terminal, isJson);
   const verdict = judge(phases);
-  if (isJson) await terminal.print(JSON.stringify({ ...verdict, phases: phases.map(({ recorder, ...phase }) => ({ ...phase, ...recorder.totals() })) }));
-  else await terminal.print(`${renderPhases(phases, terminal.palette, terminal.columns)}\n\n${renderVerdict(verdict, LIGHT_USERS, terminal.palette)}`);
+  if (isJson)
+    await terminal.print(JSON.stringify({ ...verdict, phases: phases.map(({ recorder, ...phase }) => ({ ...phase, ...recorder.totals() })) }));
+  else
+    await terminal.print(`${renderPhases(phases, terminal.palette, terminal.columns)}\n\n${renderVerdict(verdict, LIGHT_USERS, terminal.palette)}`);
   return verdict.held ? 0 : 1;
 }
 
 /** Makes the users and gives each something to find. They go with the scratch folder. */
-async function prepare({ deps, terminal }: Invocation, target: { readonly url: string; readonly key: string; readonly isLocal: boolean }, caller: HttpCaller): Promise<readonly LoadUser[]> {
+async function prepare(
+  { deps, terminal }: Invocation,
+  target: { readonly url: string; readonly key: string; readonly isLocal: boolean },
+  caller: HttpCaller,
+): Promise<readonly LoadUser[]> {
   const { clock, operations, version } = deps;
   using bar = new ProgressBar(terminal, clock);
   const { users } = await gatherUsers({
     client: (key) =>
-      createRestClient({ ...target, key }, { operations, clock, signal: terminal.signal, timeoutMs: DEFAULT_TIMEOUT_MS, clientName: `polymnia-demo/${version}` }),
+      createRestClient(
+        { ...target, key },
+        { operations, clock, signal: terminal.signal, timeoutMs: DEFAULT_TIMEOUT_MS, clientName: `polymnia-demo/${version}` },
+      ),
     key: target.key,
     count: LIGHT_USERS + 1,
     caller,
@@ -87,7 +96,9 @@ async function prepare({ deps, terminal }: Invocation, target: { readonly url: s
     users.map(async (user, at) => {
       for (let batch = 0; batch < (at === 0 ? GREEDY_BATCHES : LIGHT_BATCHES) && !terminal.signal.aborted; batch++) {
         const body = JSON.stringify({ items: Array.from({ length: BATCH }, () => ({ content: texts.memory() })) });
-        await new Promise((resolve) => caller.call({ method: 'POST', path: LOAD_OPERATIONS.store(texts).path + '/batch', body }, user.headers, resolve));
+        await new Promise((resolve) =>
+          caller.call({ method: 'POST', path: LOAD_OPERATIONS.store(texts).path + '/batch', body }, user.headers, resolve),
+        );
       }
       bar.show({ phase: 'storing what they will look for', done: ++done, total: users.length, unit: 'users' });
     }),
@@ -95,7 +106,13 @@ async function prepare({ deps, terminal }: Invocation, target: { readonly url: s
   return users;
 }
 
-async function runPhases(light: readonly LoadUser[], greedy: LoadUser, clock: Clock, terminal: Terminal, isJson: boolean): Promise<readonly GroupPhase[]> {
+async function runPhases(
+  light: readonly LoadUser[],
+  greedy: LoadUser,
+  clock: Clock,
+  terminal: Terminal,
+  isJson: boolean,
+): Promise<readonly GroupPhase[]> {
   const random = createSeededRandom(SEED);
   const common = { mix: parseMix(DEFAULT_MIX), texts: createTextSource(random), random, clock };
   const calm = new OpenLoop({ ...common, users: light, callsPerSecondPerUser: 1 }, new Recorder());
@@ -108,7 +125,9 @@ async function runPhases(light: readonly LoadUser[], greedy: LoadUser, clock: Cl
     for (let phase = 1; phase <= PHASES; phase++) {
       const isBeside = phase % 2 === 0;
       const group = { phase, isBeside, seconds: 0 };
-      const running: GroupPhase[] = [{ ...group, isLight: true, group: isBeside ? `${light.length} users` : `${light.length} users alone`, recorder: new Recorder() }];
+      const running: GroupPhase[] = [
+        { ...group, isLight: true, group: isBeside ? `${light.length} users` : `${light.length} users alone`, recorder: new Recorder() },
+      ];
       if (isBeside) running.push({ ...group, isLight: false, group: 'the greedy one', recorder: new Recorder() });
       phases.push(...running);
       calm.recorder = running[0]?.recorder ?? new Recorder();

@@ -43,7 +43,11 @@ export async function startScratchServer(flags: readonly string[], { hooks, cloc
   }
 }
 
-async function untilPublished(dataDir: string, clock: Clock, signal: AbortSignal): Promise<{ readonly pid: number; readonly url: string; readonly key: string }> {
+async function untilPublished(
+  dataDir: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ readonly pid: number; readonly url: string; readonly key: string }> {
   const limit = clock.monotonic() + START_LIMIT_MS;
   while (clock.monotonic() < limit) {
     const server = await readServerFile(dataDir);

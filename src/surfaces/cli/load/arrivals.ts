@@ -24,7 +24,7 @@ export interface ArrivalOptions {
 export function* poissonArrivals(options: ArrivalOptions): Generator<Arrival, never> {
   const { random, users, callsPerSecondPerUser, spawnPerSecond = Number.POSITIVE_INFINITY, startAt } = options;
   const meanGapMs = 1000 / (users * callsPerSecondPerUser);
-  for (let dueAt = startAt; ; ) {
+  for (let dueAt = startAt; ;) {
     dueAt -= Math.log(1 - random()) * meanGapMs;
     const user = Math.floor(random() * users);
     if (user < usersBegun(dueAt - startAt, users, spawnPerSecond)) yield { dueAt, user };

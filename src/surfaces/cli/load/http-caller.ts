@@ -55,7 +55,12 @@ export class HttpCaller implements Disposable {
       isDone = true;
       done(this.#isClosed && outcome !== OK ? 'cancelled' : outcome);
     };
-    const outgoing = this.#send({ ...this.#base, method: request.method, path: this.#prefix + request.path, headers: withLength(headers, request.body) });
+    const outgoing = this.#send({
+      ...this.#base,
+      method: request.method,
+      path: this.#prefix + request.path,
+      headers: withLength(headers, request.body),
+    });
     outgoing.on('response', (response) => readOutcome(response, finish));
     outgoing.on('timeout', () => outgoing.destroy(Object.assign(new Error('The server stayed silent.'), { code: 'ETIMEDOUT' })));
     outgoing.on('error', (error: NodeJS.ErrnoException) => {

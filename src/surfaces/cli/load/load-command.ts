@@ -19,7 +19,12 @@ const FLAGS: readonly Flag[] = [
   { name: 'spawn-rate', type: 'string', placeholder: 'N', description: 'Users that begin in each second. Default 10.' },
   { name: 'seconds', type: 'string', placeholder: 'N', description: 'How long, once users have been made. Default 60.' },
   { name: 'rate', type: 'string', placeholder: 'N', description: 'Calls a second of each user. Default 1.' },
-  { name: 'mix', type: 'string', placeholder: 'MIX', description: `What they call, with weights, of ${LOAD_OPERATION_NAMES.join(', ')}. Default ${DEFAULT_MIX}.` },
+  {
+    name: 'mix',
+    type: 'string',
+    placeholder: 'MIX',
+    description: `What they call, with weights, of ${LOAD_OPERATION_NAMES.join(', ')}. Default ${DEFAULT_MIX}.`,
+  },
   { name: 'connections', type: 'string', placeholder: 'N', description: 'Connections at most, shared by the users. Default 256.' },
   { name: 'seed', type: 'string', placeholder: 'N', description: 'The same seed gives the same calls at the same times. Default 1.' },
 ];
@@ -59,7 +64,13 @@ async function runLoad(invocation: Invocation): Promise<number> {
   using bar = new ProgressBar(terminal, deps.clock);
   // Users are removed after an interrupt too, so these calls are ended by their own time-out alone.
   const own = new AbortController();
-  const clientDeps = { operations: deps.operations, clock: deps.clock, signal: own.signal, timeoutMs: DEFAULT_TIMEOUT_MS, clientName: `polymnia-load/${deps.version}` };
+  const clientDeps = {
+    operations: deps.operations,
+    clock: deps.clock,
+    signal: own.signal,
+    timeoutMs: DEFAULT_TIMEOUT_MS,
+    clientName: `polymnia-load/${deps.version}`,
+  };
   await using party = await gatherUsers({
     client: (key) => createRestClient({ ...target, key }, clientDeps),
     key: target.key,
@@ -72,12 +83,18 @@ async function runLoad(invocation: Invocation): Promise<number> {
   const { recorder, seconds } = await measure(plan, party, invocation, bar);
   const report = createReport(recorder, seconds, party.note);
   bar[Symbol.dispose]();
-  if (!terminal.isBroken) terminal.stdout.write(invocation.isJson ? `${JSON.stringify(report)}\n` : `${renderReport(report, terminal.palette, terminal.columns)}\n`);
+  if (!terminal.isBroken)
+    terminal.stdout.write(invocation.isJson ? `${JSON.stringify(report)}\n` : `${renderReport(report, terminal.palette, terminal.columns)}\n`);
   if (terminal.signal.aborted) return ERROR_TABLE.cancelled.exitCode;
   return isPunctual(recorder) && recorder.totals().failed === 0 ? 0 : 1;
 }
 
-async function measure(plan: LoadPlan, party: LoadParty, { deps, terminal }: Invocation, bar: ProgressBar): Promise<{ recorder: Recorder; seconds: number }> {
+async function measure(
+  plan: LoadPlan,
+  party: LoadParty,
+  { deps, terminal }: Invocation,
+  bar: ProgressBar,
+): Promise<{ recorder: Recorder; seconds: number }> {
   const { clock } = deps;
   const random = createSeededRandom(plan.seed);
   const recorder = new Recorder();

@@ -46,7 +46,7 @@ export function createReport(recorder: Recorder, seconds: number, users: string)
     seconds: round(seconds),
     askedPerSecond: round(recorder.due / seconds),
     servedPerSecond: round(recorder.totals().ok / seconds),
-    operations: [...recorder.operations].toSorted().map(([name, record]) => figures(name, record)),
+    operations: [...recorder.operations].toSorted(([a], [b]) => a.localeCompare(b)).map(([name, record]) => figures(name, record)),
     refusals: Object.fromEntries(others.filter(([outcome]) => isRefusal(outcome))),
     errors: Object.fromEntries(others.filter(([outcome]) => !isRefusal(outcome))),
     lateness: { p50: round(recorder.lateness.quantile(0.5)), p99: round(recorder.lateness.quantile(0.99)) },
@@ -92,7 +92,9 @@ function reasons(title: string, counts: Readonly<Record<Outcome, number>>): read
 function verdict({ lateness, valid }: LoadReport, palette: Palette): string {
   const late = `the generator was late by ${formatMs(lateness.p50)} ms (p50), ${formatMs(lateness.p99)} ms (p99)`;
   if (valid) return palette.good(`Valid: ${late}.`);
-  return palette.warn(`Void: ${late}; above ${MAX_LATENESS_MS} ms at p99 the latencies say little about the server. Use a machine of its own, or fewer calls.`);
+  return palette.warn(
+    `Void: ${late}; above ${MAX_LATENESS_MS} ms at p99 the latencies say little about the server. Use a machine of its own, or fewer calls.`,
+  );
 }
 
 /** Milliseconds with as many digits as mean something. */

@@ -22,7 +22,7 @@ export interface PartyDeps {
   readonly caller: HttpCaller;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  onProgress(phase: string, done: number, total: number): void;
+  readonly onProgress: (phase: string, done: number, total: number) => void;
 }
 
 const whoAmI = z.object({ credential: z.object({ scopes: z.array(z.string()) }) });
@@ -56,7 +56,9 @@ async function temporaryUsers(deps: PartyDeps): Promise<LoadParty> {
   const run = `load-${deps.clock.now().toString(36)}`;
   const owner = deps.client(deps.key);
   const ids: string[] = [];
-  const helperId = createdUser.parse(await owner.call('create_user', { name: `${run}-setup`, role: 'admin', limits: { rate: { admin: SETUP_RATE } } })).user.id;
+  const helperId = createdUser.parse(
+    await owner.call('create_user', { name: `${run}-setup`, role: 'admin', limits: { rate: { admin: SETUP_RATE } } }),
+  ).user.id;
   const party = async (): Promise<readonly LoadUser[]> => {
     const scopes = ['admin', 'keys:manage', ...MEMORY_SCOPES];
     const helper = deps.client(createdKey.parse(await owner.call('create_key', { name: run, userId: helperId, scopes })).secret);

@@ -11,16 +11,23 @@ describe('parseMix', () => {
     ]);
   });
 
-  it.each(['', 'retrieve', 'retrieve=', 'retrieve=-1', 'drop=5', 'retrieve=1=2', 'store=0', 'store=1,store=2', 'retrieve=1,'])('refuses "%s"', (text) => {
-    expect(() => parseMix(text)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
-  });
+  it.each(['', 'retrieve', 'retrieve=', 'retrieve=-1', 'drop=5', 'retrieve=1=2', 'store=0', 'store=1,store=2', 'retrieve=1,'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseMix(text)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
+    },
+  );
 
   it('shares always sum to 1', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.constantFrom(...LOAD_OPERATION_NAMES), { minLength: 1 }), fc.array(fc.integer({ min: 1, max: 999 }), { minLength: 3, maxLength: 3 }), (names, weights) => {
-        const mix = parseMix(names.map((name, at) => `${name}=${weights[at]}`).join(','));
-        expect(mix.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 10);
-      }),
+      fc.property(
+        fc.uniqueArray(fc.constantFrom(...LOAD_OPERATION_NAMES), { minLength: 1 }),
+        fc.array(fc.integer({ min: 1, max: 999 }), { minLength: 3, maxLength: 3 }),
+        (names, weights) => {
+          const mix = parseMix(names.map((name, at) => `${name}=${weights[at]}`).join(','));
+          expect(mix.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 10);
+        },
+      ),
     );
   });
 });

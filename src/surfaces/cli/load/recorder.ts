@@ -1,4 +1,4 @@
-import { ERROR_TABLE } from '../../../kernel/errors.ts';
+import type { ErrorCode } from '../../../kernel/errors.ts';
 import { type HistogramDump, LatencyHistogram } from './latency-histogram.ts';
 
 /** How a call ended: `ok`, a code of the error table, or what the connection said, such as `ECONNRESET`. */
@@ -9,7 +9,7 @@ export const OK: Outcome = 'ok';
 export const UNSENT: Outcome = 'unsent';
 
 /** A server that says "not now" works as it should; everything else but `ok` is an error. */
-const REFUSALS: ReadonlySet<Outcome> = new Set(['rate_limited', 'overloaded', 'quota_exceeded'] satisfies (keyof typeof ERROR_TABLE)[]);
+const REFUSALS: ReadonlySet<Outcome> = new Set(['rate_limited', 'overloaded', 'quota_exceeded'] satisfies ErrorCode[]);
 
 export function isRefusal(outcome: Outcome): boolean {
   return REFUSALS.has(outcome);
@@ -26,7 +26,10 @@ export interface OperationRecord {
 
 /** A recorder as plain values, fit to be sent between processes. */
 export interface RecorderDump {
-  readonly operations: readonly (readonly [name: string, record: { readonly others: Readonly<Record<Outcome, number>>; readonly latency: HistogramDump }])[];
+  readonly operations: readonly (readonly [
+    name: string,
+    record: { readonly others: Readonly<Record<Outcome, number>>; readonly latency: HistogramDump },
+  ])[];
   readonly lateness: HistogramDump;
   readonly due: number;
 }
@@ -66,7 +69,9 @@ export class Recorder {
   }
 
   get operations(): ReadonlyMap<string, OperationRecord> {
-    return new Map([...this.#operations].map(([name, { others, latency }]) => [name, { ok: latency.count, others: Object.fromEntries(others), latency }]));
+    return new Map(
+      [...this.#operations].map(([name, { others, latency }]) => [name, { ok: latency.count, others: Object.fromEntries(others), latency }]),
+    );
   }
 
   /** Latency of several operations together, of all when none is named. */

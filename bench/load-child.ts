@@ -1,15 +1,15 @@
 /** The process that makes a load: commands come by IPC, and it ends with its parent. */
 import { setPriority } from 'node:os';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { createSeededRandom } from '../../src/kernel/seeded-random.ts';
-import { ClosedLoop } from '../../src/surfaces/cli/load/closed-loop.ts';
-import { HttpCaller } from '../../src/surfaces/cli/load/http-caller.ts';
-import { userOfKey } from '../../src/surfaces/cli/load/load-user.ts';
-import { parseMix } from '../../src/surfaces/cli/load/mix.ts';
-import { OpenLoop } from '../../src/surfaces/cli/load/open-loop.ts';
-import { Recorder } from '../../src/surfaces/cli/load/recorder.ts';
-import { createTextSource } from '../../src/surfaces/cli/load/texts.ts';
-import { type LoadAnswer, type LoadCommand, loadCommand, type LoadPlan, loadPlan } from './load-plan.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { createSeededRandom } from '../src/kernel/seeded-random.ts';
+import { ClosedLoop } from '../src/surfaces/cli/load/closed-loop.ts';
+import { HttpCaller } from '../src/surfaces/cli/load/http-caller.ts';
+import { userOfKey } from '../src/surfaces/cli/load/load-user.ts';
+import { parseMix } from '../src/surfaces/cli/load/mix.ts';
+import { OpenLoop } from '../src/surfaces/cli/load/open-loop.ts';
+import { Recorder } from '../src/surfaces/cli/load/recorder.ts';
+import { createTextSource } from '../src/surfaces/cli/load/texts.ts';
+import { type LoadAnswer, type LoadCommand, loadCommand, type LoadPlan, loadPlan } from './support/load-plan.ts';
 
 const CALL_TIMEOUT_MS = 120_000;
 /** Punctual beside a busy server on the same processors, where the system allows it. */
@@ -32,7 +32,8 @@ class LoadWorker {
     const users = plan.keys.map((key) => userOfKey(key, caller));
     const common = { users, mix: parseMix(plan.mix), texts: createTextSource(random), random, clock: systemClock };
     const { pace } = plan;
-    this.#loop = 'lines' in pace ? new ClosedLoop({ ...common, ...pace }, new Recorder()) : new OpenLoop({ ...common, ...defined(pace) }, new Recorder());
+    this.#loop =
+      'lines' in pace ? new ClosedLoop({ ...common, ...pace }, new Recorder()) : new OpenLoop({ ...common, ...defined(pace) }, new Recorder());
   }
 
   async obey(command: LoadCommand): Promise<LoadAnswer> {
