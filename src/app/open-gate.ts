@@ -48,7 +48,7 @@ function storageAccounts({ storage, identity, clock }: GateDeps): StorageAccount
   return {
     async usedBytes(payer) {
       const spaces = await identity.spacesPaidBy(payer);
-      const bytes = await Promise.all(spaces.map((space) => readUsedBytes(storage.memory, clock, space)));
+      const bytes = await Promise.all(spaces.map((space) => readUsedBytes(storage.memory, clock, payer, space)));
       return bytes.reduce((sum, each) => sum + each, 0);
     },
     groupOf: (payer) => storage.usage.groupOf(payer),

@@ -29,6 +29,7 @@ export async function serve(flags: readonly string[], io: ServeIo, { env, cwd, n
   await server.stop();
   now.removeEventListener('abort', insist);
   logger.info('stopped');
+  io.stdout.write('Stopped.\n');
   logs.flushSync();
   return 0;
 }

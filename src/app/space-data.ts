@@ -5,19 +5,19 @@ import { startDeadline } from '../kernel/abort.ts';
 import type { SpaceFiles } from '../storage/sqlite/space-files.ts';
 
 /** The server's own account in the storage lines: it stands in them like one user. */
-const SYSTEM_FLOW = { user: 'system', group: 'system', weight: 1 } as const;
+const SYSTEM_USER = 'system';
 const NO_METER = { add() {} };
 const DROP_LIMIT_MS = 60_000;
 const PURGE_LIMIT_MS = 30 * 60_000;
 const READ_LIMIT_MS = 30_000;
 const SLICE = 100;
 
-/** A store call on the server's own account, for at most `limitMs`. Dispose it when the call has ended. */
-function systemCall(clock: Clock, space: string, limitMs: number): StoreCall & Disposable {
+/** A store call that no call of a user asks for, on this account, for at most `limitMs`. Dispose it when the call has ended. */
+function callOnAccount(user: string, clock: Clock, space: string, limitMs: number): StoreCall & Disposable {
   const deadline = startDeadline(clock, limitMs, 'the limit of background work');
   return {
     space,
-    flow: SYSTEM_FLOW,
+    flow: { user, group: user, weight: 1 },
     signal: deadline.signal,
     deadlineAt: deadline.at,
     meter: NO_METER,
@@ -40,7 +40,7 @@ export function createSpaceData(deps: { readonly files: SpaceFiles; readonly sto
       let removed = 0;
       let after: string | undefined;
       do {
-        using call = systemCall(clock, spaceKey, PURGE_LIMIT_MS);
+        using call = callOnAccount(SYSTEM_USER, clock, spaceKey, PURGE_LIMIT_MS);
         const slice = await store.removeMatching(call, { author }, SLICE, after);
         removed += slice.removed;
         after = slice.next;
@@ -50,8 +50,11 @@ export function createSpaceData(deps: { readonly files: SpaceFiles; readonly sto
   };
 }
 
-/** Bytes counted against quotas in one space, read from the space itself. */
-export async function readUsedBytes(store: MemoryStore, clock: Clock, spaceKey: string): Promise<number> {
-  using call = systemCall(clock, spaceKey, READ_LIMIT_MS);
+/**
+ * Bytes counted against quotas in one space, read from the space itself. It stands in its payer's line: after a start
+ * everybody's first write asks for this, and one line for all of them would make each wait for all others.
+ */
+export async function readUsedBytes(store: MemoryStore, clock: Clock, payer: string, spaceKey: string): Promise<number> {
+  using call = callOnAccount(payer, clock, spaceKey, READ_LIMIT_MS);
   return await store.usedBytes(call);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LANES, type Scope, SCOPES, type UserLimits } from '../../kernel/operation.ts';
+import { shortList } from '../../kernel/short-list.ts';
 import { IDENTITY_LIMITS, PRINTABLE } from './model.ts';
 
 /** Fields of the operations' inputs. Apart from the model, so that storage threads never load zod. */
@@ -43,10 +44,7 @@ export const limitsSchema = z
   .transform(({ storageBytes, rate }): UserLimits => ({ ...(storageBytes !== undefined && { storageBytes }), ...(rate !== undefined && { rate }) }))
   .describe("The user's own limits; what is left out follows the server's options");
 
-export const scopesSchema = z
-  .array(z.enum(SCOPES))
-  .min(1)
-  .max(SCOPES.length)
+export const scopesSchema = shortList(SCOPES.length, z.array(z.enum(SCOPES)).min(1).max(SCOPES.length))
   .transform((scopes): readonly Scope[] => [...new Set(scopes)])
   .describe('What the key may do');
 

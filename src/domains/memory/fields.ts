@@ -87,8 +87,13 @@ export const metadataFilterField = z
     return z.NEVER;
   });
 
+const METADATA_JSON = { depth: MEMORY_LIMITS.metadataDepth, bytes: MEMORY_LIMITS.metadataBytes } as const;
+/** Of metadata as text, which may hold blanks and escapes that do not count later. */
+const MAX_METADATA_TEXT = 8 * MEMORY_LIMITS.metadataBytes;
+
 function toObject(value: unknown): Metadata | string {
-  const parsed = toJson(typeof value === 'string' ? parseText(value) : value, MEMORY_LIMITS.metadataDepth);
+  if (typeof value === 'string' && value.length > MAX_METADATA_TEXT) return `metadata has ${value.length} characters as text; at most ${MAX_METADATA_TEXT} are allowed`;
+  const parsed = toJson(typeof value === 'string' ? parseText(value) : value, METADATA_JSON);
   if (!parsed.ok) return `metadata ${parsed.problem}`;
   if (parsed.value === null || typeof parsed.value !== 'object' || Array.isArray(parsed.value)) return 'metadata must be a JSON object';
   return parsed.value as Metadata;

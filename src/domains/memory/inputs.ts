@@ -18,6 +18,7 @@ import {
   timeZoneField,
   typeField,
 } from './fields.ts';
+import { shortList } from '../../kernel/short-list.ts';
 import { MEMORY_LIMITS } from './model.ts';
 
 const MAX_EXPIRY_SECONDS = 100 * 366 * 86_400;
@@ -63,7 +64,9 @@ export const storeInput = z.strictObject({ ...newItem, space: spaceField.optiona
 const storeItem = z.strictObject(newItem).superRefine(checkItem);
 
 export const storeManyInput = z.strictObject({
-  items: z.array(storeItem).min(1).max(MEMORY_LIMITS.batch).describe(`1 to ${MEMORY_LIMITS.batch} memories, stored in this order.`),
+  items: shortList(MEMORY_LIMITS.batch, z.array(storeItem).min(1).max(MEMORY_LIMITS.batch)).describe(
+    `1 to ${MEMORY_LIMITS.batch} memories, stored in this order.`,
+  ),
   space: spaceField.optional(),
 });
 
@@ -91,7 +94,7 @@ export const retrieveInput = z.strictObject({
   recencyWeight: shareField.optional().describe('0 = age plays no part (default), 1 = newer counts up to twice.'),
   space: spaceField.optional(),
   spaces: z
-    .union([z.literal('all'), z.array(z.string()).min(1).max(MAX_SPACES)])
+    .union([z.literal('all'), shortList(MAX_SPACES, z.array(z.string()).min(1).max(MAX_SPACES))])
     .optional()
     .describe('Several spaces to look in, by id, or "all" you may read. Instead of space.'),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RecordKind } from '../../kernel/ids.ts';
+import { shortList } from '../../kernel/short-list.ts';
 
 /** Limits of one memory; every message that refuses names the one exceeded. */
 export const MEMORY_LIMITS = {
@@ -113,11 +114,14 @@ const tag = z
   .min(1)
   .max(MEMORY_LIMITS.tagLength);
 
-/** Tags as an array or, as older clients send them, one comma-separated string. Duplicates go. */
-export const tagsSchema = z
+/** Entries a list of tags may have before its duplicates go, and characters the same list may have as one text. */
+const MAX_RAW_TAGS = 2 * MEMORY_LIMITS.tags;
+const MAX_TAGS_TEXT = 8192;
+
+const anyTags = z
   .union([
     z.array(tag),
-    z.string().transform((text) =>
+    z.string().max(MAX_TAGS_TEXT).transform((text) =>
       text
         .split(',')
         .map((part) => part.trim())
@@ -126,3 +130,6 @@ export const tagsSchema = z
   ])
   .transform((tags) => [...new Set(tags)])
   .pipe(z.array(tag).max(MEMORY_LIMITS.tags));
+
+/** Tags as an array or, as older clients send them, one comma-separated string. Duplicates go. */
+export const tagsSchema = shortList(MAX_RAW_TAGS, anyTags);

@@ -32,13 +32,16 @@ export function problemError(value: unknown): PolymniaError | undefined {
 export async function responseError(response: Response, chunks: AsyncIterable<Uint8Array>, url: string): Promise<PolymniaError> {
   const text = await readText(chunks).catch(() => '');
   const known = problemError(parseOrUndefined(text));
-  return known ?? new PolymniaError('upstream_failed', `${url} answered HTTP ${response.status}, but not as a Polymnia server does; check the address.`);
+  return (
+    known ?? new PolymniaError('upstream_failed', `${url} answered HTTP ${response.status}, but not as a Polymnia server does; check the address.`)
+  );
 }
 
 /** A JSON answer. */
 export async function readJson(chunks: AsyncIterable<Uint8Array>, url: string): Promise<unknown> {
   const value = parseOrUndefined(await readText(chunks));
-  if (value === undefined) throw new PolymniaError('upstream_failed', `${url} did not answer in JSON; check that it is the address of a Polymnia server.`);
+  if (value === undefined)
+    throw new PolymniaError('upstream_failed', `${url} did not answer in JSON; check that it is the address of a Polymnia server.`);
   return value;
 }
 

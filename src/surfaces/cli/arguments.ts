@@ -28,7 +28,14 @@ export function usageError(message: string, command?: Command): PolymniaError {
 export function parseArguments(argv: readonly string[], flags: readonly Flag[], command: Command): ParsedArguments {
   const known = [...flags, ...GLOBAL_FLAGS];
   const options = Object.fromEntries(known.map((flag) => [flag.name, toOption(flag)]));
-  const { values, positionals, tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, allowNegative: true, tokens: true });
+  const { values, positionals, tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    allowNegative: true,
+    tokens: true,
+  });
   for (const token of tokens) if (token.kind === 'option') check(token, known, command);
   return { values, positionals };
 }
@@ -59,7 +66,10 @@ function check(token: OptionToken, known: readonly Flag[], command: Command): vo
 }
 
 /** Splits arguments into the command's words with everything else, wherever global options stand before them. */
-export function findCommand(argv: readonly string[], commands: readonly Command[]): { readonly command: Command | undefined; readonly rest: readonly string[] } {
+export function findCommand(
+  argv: readonly string[],
+  commands: readonly Command[],
+): { readonly command: Command | undefined; readonly rest: readonly string[] } {
   const places = wordPlaces(argv);
   const words = places.map((place) => argv[place] ?? '');
   const fitting = commands.filter((command) => command.words.every((word, at) => words[at] === word));

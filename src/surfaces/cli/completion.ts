@@ -31,7 +31,12 @@ export function completionScript(shell: Shell, commands: readonly Command[], ope
     flags: [...command.flags(operations), ...GLOBAL_FLAGS],
     choices: command.choices?.(operations, commands) ?? [],
   }));
-  const heads = [...new Set(entries.map(({ words }) => words[0] ?? ''))].map((word) => toHead(word, entries.filter(({ words }) => words[0] === word)));
+  const heads = [...new Set(entries.map(({ words }) => words[0] ?? ''))].map((word) =>
+    toHead(
+      word,
+      entries.filter(({ words }) => words[0] === word),
+    ),
+  );
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](heads);
 }
 
@@ -47,9 +52,16 @@ const longFlags = ({ flags }: Entry): string => flags.map(({ name }) => `--${nam
 function bashScript(heads: readonly Head[]): string {
   const set = (entry: Entry): string => `flags="${longFlags(entry)}"`;
   const cases = heads.map(({ word, own, subs }) => {
-    if (subs.length === 0) return `    ${word}) ${own === undefined ? ':' : set(own)}${own === undefined || own.choices.length === 0 ? '' : `; [ "$at" -eq 2 ] && words="${own.choices.join(' ')}"`} ;;`;
+    if (subs.length === 0)
+      return `    ${word}) ${own === undefined ? ':' : set(own)}${own === undefined || own.choices.length === 0 ? '' : `; [ "$at" -eq 2 ] && words="${own.choices.join(' ')}"`} ;;`;
     const inner = subs.map((sub) => `        ${second(sub)}) ${set(sub)} ;;`);
-    return [`    ${word})`, `      [ "$at" -eq 2 ] && words="${subs.map(second).join(' ')}"`, '      case "${COMP_WORDS[2]:-}" in', ...inner, '      esac ;;'].join('\n');
+    return [
+      `    ${word})`,
+      `      [ "$at" -eq 2 ] && words="${subs.map(second).join(' ')}"`,
+      '      case "${COMP_WORDS[2]:-}" in',
+      ...inner,
+      '      esac ;;',
+    ].join('\n');
   });
   return [
     '# polymnia completion for bash',
@@ -68,7 +80,10 @@ function bashScript(heads: readonly Head[]): string {
 
 /** The first sentence, short, fit for single quotes in any of the shells. */
 function brief(text: string): string {
-  return (text.split(/(?<=[.;])\s/)[0] ?? '').replaceAll(/['"`$\\]/g, '').slice(0, MAX_DESCRIPTION);
+  return (text.split(/(?<=[.;])\s(?=[A-Z])/)[0] ?? '')
+    .replace(/[.;]$/, '')
+    .replaceAll(/['"`$\\]/g, '')
+    .slice(0, MAX_DESCRIPTION);
 }
 
 const MAX_DESCRIPTION = 72;
@@ -81,9 +96,16 @@ function zshScript(heads: readonly Head[]): string {
     if (subs.length > 0) {
       const inner = subs.map((sub) => `        ${second(sub)}) ${flags(sub)} ;;`);
       const names = list(subs.map((sub) => item(second(sub), sub.summary)));
-      return [`    ${word})`, `      if (( CURRENT == 3 )); then ${names}; _describe command choices; return; fi`, '      case "${words[3]}" in', ...inner, '      esac ;;'].join('\n');
+      return [
+        `    ${word})`,
+        `      if (( CURRENT == 3 )); then ${names}; _describe command choices; return; fi`,
+        '      case "${words[3]}" in',
+        ...inner,
+        '      esac ;;',
+      ].join('\n');
     }
-    const choices = own === undefined || own.choices.length === 0 ? '' : `if (( CURRENT == 3 )); then compadd -- ${own.choices.join(' ')}; return; fi; `;
+    const choices =
+      own === undefined || own.choices.length === 0 ? '' : `if (( CURRENT == 3 )); then compadd -- ${own.choices.join(' ')}; return; fi; `;
     return `    ${word}) ${choices}${own === undefined ? ':' : flags(own)} ;;`;
   });
   return [
@@ -117,7 +139,9 @@ function fishScript(heads: readonly Head[]): string {
       `complete -c polymnia -n __fish_use_subcommand -f -a ${word} -d '${brief(summary)}'`,
       ...(own === undefined ? [] : own.flags.map((each) => flag(seen, each))),
       ...(own === undefined || own.choices.length === 0 ? [] : [`complete -c polymnia -n '${seen}' -f -a '${own.choices.join(' ')}'`]),
-      ...subs.map((sub) => `complete -c polymnia -n '${seen}; and not __fish_seen_subcommand_from ${names}' -f -a ${second(sub)} -d '${brief(sub.summary)}'`),
+      ...subs.map(
+        (sub) => `complete -c polymnia -n '${seen}; and not __fish_seen_subcommand_from ${names}' -f -a ${second(sub)} -d '${brief(sub.summary)}'`,
+      ),
       ...subs.flatMap((sub) => sub.flags.map((each) => flag(`${seen}; and __fish_seen_subcommand_from ${second(sub)}`, each))),
     ];
   });

@@ -73,7 +73,10 @@ function given(value: string | undefined): string | undefined {
 function baseUrl(text: string, where: string): string {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.password !== '') {
-    throw new PolymniaError('invalid_input', `The address in ${where} must be an http or https URL without user and password, such as http://127.0.0.1:4100.`);
+    throw new PolymniaError(
+      'invalid_input',
+      `The address in ${where} must be an http or https URL without user and password, such as http://127.0.0.1:4100.`,
+    );
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
@@ -88,7 +91,10 @@ export async function readServerFile(dataDir: string): Promise<LocalServer | und
     const owner = (await stat(path)).uid;
     const { uid } = userInfo();
     if (uid > 0 && owner !== uid && owner !== 0) {
-      throw new PolymniaError('forbidden', `${path} belongs to another user; run this as the user who runs the server, or use --url and POLYMNIA_KEY.`);
+      throw new PolymniaError(
+        'forbidden',
+        `${path} belongs to another user; run this as the user who runs the server, or use --url and POLYMNIA_KEY.`,
+      );
     }
     return serverFile.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {

@@ -106,7 +106,10 @@ function positionalInput(row: OperationCommandRow, fields: readonly SchemaField[
   const wanted = row.arguments ?? [];
   const takesRest = wanted.at(-1)?.isRest === true;
   if (positionals.length > wanted.length && !takesRest) {
-    throw usageError(`"${command.words.join(' ')}" takes ${wanted.length === 0 ? 'no arguments' : wanted.map(usageOf).join(' ')}; quote what has blanks.`, command);
+    throw usageError(
+      `"${command.words.join(' ')}" takes ${wanted.length === 0 ? 'no arguments' : wanted.map(usageOf).join(' ')}; quote what has blanks.`,
+      command,
+    );
   }
   const entries = wanted.flatMap(({ field, placeholder, isOptional, isRest }, at) => {
     const given = isRest === true ? positionals.slice(at) : positionals.slice(at, at + 1);

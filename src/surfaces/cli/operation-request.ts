@@ -27,8 +27,9 @@ export function operationRequest(operation: RequestShape, input: Readonly<Record
     used.add(name);
     const value = input[name];
     // "." and ".." would be taken for steps of the path, whatever their encoding.
-    if (value === undefined || value === '' || value === '.' || value === '..') throw new PolymniaError('invalid_input', `${operation.name} needs "${name}", such as an id another answer gave.`);
-    return encodeURIComponent(String(value));
+    if (value === undefined || value === '' || value === '.' || value === '..')
+      throw new PolymniaError('invalid_input', `${operation.name} needs "${name}", such as an id another answer gave.`);
+    return encodeURIComponent(textOf(value));
   });
   const base = filled.startsWith('/api/') ? filled : API_PREFIX + filled;
   const rest = Object.entries(input).filter(([name, value]) => !used.has(name) && value !== undefined);

@@ -18,7 +18,9 @@ export function renderMemory(memory: Fields, view: View): string {
     palette.dim(whenOf(memory, view)),
     ...(textOf(memory['type']) === '' || memory['type'] === 'note' ? [] : [safeLine(textOf(memory['type']))]),
     ...tagsOf(memory).map((tag) => palette.warn(`#${safeLine(tag)}`)),
-    ...(textOf(memory['thread']) === '' ? [] : [palette.dim(`${safeLine(textOf(memory['thread']))}:${String(memory['place'] ?? '')}`)]),
+    ...(textOf(memory['thread']) === ''
+      ? []
+      : [palette.dim(`${safeLine(textOf(memory['thread']))}:${typeof memory['place'] === 'number' ? memory['place'] : ''}`)]),
     ...whyOf(memory).map((reason) => palette.dim(reason)),
   ];
   return `${about.join('  ')}\n${safeBlock(textOf(memory['content'])).replaceAll(/^(?=.)/gm, '  ')}`;

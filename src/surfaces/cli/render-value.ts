@@ -34,7 +34,9 @@ function renderFields(fields: Fields, view: View, depth: number): string {
   const isNested = (value: unknown): boolean => depth < MAX_DEPTH && (isFields(value) || (Array.isArray(value) && value.some(isFields)));
   const plain = entries.filter(([, value]) => !isNested(value));
   const width = Math.max(0, ...plain.map(([name]) => heading(name).length));
-  const lines = plain.map(([name, value]) => `${view.palette.dim(padEnd(heading(name), width))}  ${indentRest(safeBlock(scalarText(name, value, view)), width + 2)}`);
+  const lines = plain.map(
+    ([name, value]) => `${view.palette.dim(padEnd(heading(name), width))}  ${indentRest(safeBlock(scalarText(name, value, view)), width + 2)}`,
+  );
   const nested = entries.filter(([, value]) => isNested(value)).map(([name, value]) => section(name, renderValue(value, view, depth + 1), view));
   return [...lines, ...nested].join('\n');
 }
@@ -58,7 +60,8 @@ function renderList(items: readonly unknown[], view: View, depth: number): strin
 /** Some fields of many objects as a table; times are relative. */
 export function renderRows(items: readonly Fields[], names: readonly string[], view: View, indent = 0): string {
   if (items.length === 0) return view.palette.dim('none');
-  const cell = (name: string, value: unknown): string => (typeof value === 'string' && ISO_TIME.test(value) ? formatRelative(Date.parse(value), view.now) : scalarText(name, value, view));
+  const cell = (name: string, value: unknown): string =>
+    typeof value === 'string' && ISO_TIME.test(value) ? formatRelative(Date.parse(value), view.now) : scalarText(name, value, view);
   const rows = items.map((item) => names.map((name) => cell(name, item[name])));
   return formatTable(names.map(heading), rows, view.palette, Math.max(40, view.columns - indent));
 }

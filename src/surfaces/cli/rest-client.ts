@@ -125,8 +125,13 @@ function networkError(error: unknown, target: ServerTarget, signal: AbortSignal)
   if (cause instanceof PolymniaError) return cause;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'network error';
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') {
-    const hint = target.isLocal ? 'It has ended without saying so. Start it again with "polymnia serve".' : 'Check the address in --url or POLYMNIA_URL.';
-    return new PolymniaError('upstream_failed', `No server answers at ${target.url} (${code}).`, { cause: error, details: { reason: NO_SERVER, hint } });
+    const hint = target.isLocal
+      ? 'It has ended without saying so. Start it again with "polymnia serve".'
+      : 'Check the address in --url or POLYMNIA_URL.';
+    return new PolymniaError('upstream_failed', `No server answers at ${target.url} (${code}).`, {
+      cause: error,
+      details: { reason: NO_SERVER, hint },
+    });
   }
   return new PolymniaError('upstream_failed', `The connection to ${target.url} broke off (${code}).`, { cause: error });
 }
@@ -149,7 +154,12 @@ const progressEvent = z.object({
 });
 
 /** The result at the end of an event stream; a server may also answer plainly. */
-async function eventAnswer(target: ServerTarget, deps: RestClientDeps, response: Response, onProgress: (progress: Progress) => void): Promise<unknown> {
+async function eventAnswer(
+  target: ServerTarget,
+  deps: RestClientDeps,
+  response: Response,
+  onProgress: (progress: Progress) => void,
+): Promise<unknown> {
   const chunks = translated(bodyChunks(response, deps.clock, deps.signal), target);
   if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) return readJson(chunks, target.url);
   for await (const { event, data } of readEvents(chunks)) {
@@ -177,7 +187,10 @@ class Sending implements Disposable {
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#iterator = chunks[Symbol.asyncIterator]();
-    this.stream = new ReadableStream<Uint8Array>({ pull: (controller) => this.#pull(controller), cancel: () => this[Symbol.dispose]() }, { highWaterMark: 0 });
+    this.stream = new ReadableStream<Uint8Array>(
+      { pull: (controller) => this.#pull(controller), cancel: () => this[Symbol.dispose]() },
+      { highWaterMark: 0 },
+    );
   }
 
   [Symbol.dispose](): void {

@@ -51,7 +51,8 @@ async function withoutCommand(rest: readonly string[], commands: readonly Comman
   const siblings = commands.filter(({ words: own }) => own.length > 1 && own[0] === first);
   if (words.length === 0) {
     const unknown = rest.find((word) => !['--help', '-h', '--json'].includes(word));
-    if (unknown !== undefined) throw new PolymniaError('invalid_input', `There is no option ${echo(unknown)} before a command.`, { details: { hint: HINT } });
+    if (unknown !== undefined)
+      throw new PolymniaError('invalid_input', `There is no option ${echo(unknown)} before a command.`, { details: { hint: HINT } });
     await terminal.print(generalHelp(commands, terminal.palette));
     return 0;
   }
@@ -60,9 +61,12 @@ async function withoutCommand(rest: readonly string[], commands: readonly Comman
     return 0;
   }
   const typed = siblings.length > 0 ? `${first} ${second}` : first;
-  const choices = siblings.length > 0 ? siblings.map((command) => command.words.join(' ')) : [...new Set(commands.map(({ words: own }) => own[0] ?? ''))];
+  const choices =
+    siblings.length > 0 ? siblings.map((command) => command.words.join(' ')) : [...new Set(commands.map(({ words: own }) => own[0] ?? ''))];
   const close = nearest(typed, choices);
-  throw new PolymniaError('invalid_input', `There is no command ${echo(typed)}${close === undefined ? '.' : `; did you mean "${close}"?`}`, { details: { hint: HINT } });
+  throw new PolymniaError('invalid_input', `There is no command ${echo(typed)}${close === undefined ? '.' : `; did you mean "${close}"?`}`, {
+    details: { hint: HINT },
+  });
 }
 
 const HINT = 'See "polymnia help".';
@@ -112,10 +116,14 @@ function toCliError(error: unknown, terminal: Terminal): PolymniaError {
   const code = error instanceof Error && 'code' in error && 'syscall' in error ? String(error.code) : undefined;
   if (code === undefined || !(error instanceof Error)) return toPolymniaError(error);
   const path = 'path' in error ? ` (${safeLine(String(error.path))})` : '';
-  return new PolymniaError(code === 'ENOENT' ? 'not_found' : 'storage_unavailable', `${SYSTEM_ERRORS[code] ?? `The system refused with ${code}`}${path}.`, {
-    cause: error,
-    details: { hint: 'Check the path and the rights to it.' },
-  });
+  return new PolymniaError(
+    code === 'ENOENT' ? 'not_found' : 'storage_unavailable',
+    `${SYSTEM_ERRORS[code] ?? `The system refused with ${code}`}${path}.`,
+    {
+      cause: error,
+      details: { hint: 'Check the path and the rights to it.' },
+    },
+  );
 }
 
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {

@@ -35,7 +35,9 @@ export function schemaFields(operation: Pick<OperationDeclaration, 'input'>): re
   const required = new Set(Array.isArray(schema['required']) ? schema['required'] : []);
   return Object.entries(propertiesOf(schema)).map(([name, property]) => {
     // A preprocessed field says nothing of what goes in, but of what comes out.
-    const telling = leavesOf(property, 0).some((leaf) => typesOf(leaf).length > 0 || literalsOf(leaf).length > 0) ? property : (output[name] ?? property);
+    const telling = leavesOf(property, 0).some((leaf) => typesOf(leaf).length > 0 || literalsOf(leaf).length > 0)
+      ? property
+      : (output[name] ?? property);
     return toField(name, telling, property, required.has(name));
   });
 }
@@ -71,7 +73,9 @@ function toField(name: string, schema: JsonSchema, told: JsonSchema, isRequired:
 function describe(description: unknown, initial: unknown): string {
   const text = typeof description === 'string' ? description : '';
   const sentence = text === '' || /[.?!]$/.test(text) ? text : `${text}.`;
-  return initial === undefined || initial === false ? sentence : `${sentence} Default ${String(initial)}.`.trim();
+  return initial === undefined || initial === false
+    ? sentence
+    : `${sentence} Default ${typeof initial === 'string' ? initial : JSON.stringify(initial)}.`.trim();
 }
 
 const RESERVED: ReadonlySet<string> = new Set(GLOBAL_FLAGS.map(({ name }) => name));

@@ -12,7 +12,10 @@ function visible(character: string): string {
 
 /** Text from outside on one line: runs of white space become one blank, whatever could control the terminal becomes visible. */
 export function safeLine(text: string): string {
-  return text.replaceAll(/[ \t\r\n]+/g, ' ').trim().replaceAll(DANGEROUS, visible);
+  return text
+    .replaceAll(/[ \t\r\n]+/g, ' ')
+    .trim()
+    .replaceAll(DANGEROUS, visible);
 }
 
 /** Text from outside with its line ends kept; tabs become four blanks, whatever could control the terminal becomes visible. */
@@ -51,7 +54,8 @@ export function createPalette(isTty: boolean, env: Readonly<Record<string, strin
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const PLAIN = /^[\x20-\x7e]*$/;
 /** East Asian wide and full-width ranges (Unicode Standard Annex 11, shortened) and emoji shown as pictures. */
-const WIDE = /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u;
+const WIDE =
+  /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u;
 const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]+$/u;
 
 /** Columns a text without control characters takes in a terminal. */

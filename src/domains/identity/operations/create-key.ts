@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
+import { shortList } from '../../../kernel/short-list.ts';
 import { IDENTITY_LIMITS } from '../model.ts';
 import { nameSchema, scopesSchema, spaceIdSchema, timeSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
@@ -15,7 +16,7 @@ export const createKey = defineOperation<IdentityOperationsService>()({
     name: nameSchema,
     userId: userIdSchema.optional().describe('Whose key; yours when left out'),
     scopes: scopesSchema.optional().describe('Default: memory:read and memory:write'),
-    spaces: z.array(spaceIdSchema).min(1).max(IDENTITY_LIMITS.spacesPerKey).optional().describe('Limit the key to these spaces'),
+    spaces: shortList(IDENTITY_LIMITS.spacesPerKey, z.array(spaceIdSchema).min(1).max(IDENTITY_LIMITS.spacesPerKey)).optional().describe('Limit the key to these spaces'),
     expiresAt: timeSchema.optional(),
   }),
   output: z.object({ key: keyView, secret: z.string().describe('Shown this once; send it as Authorization: Bearer') }),

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../../kernel/bounded-map.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 
 /**
@@ -48,7 +49,20 @@ export function openZone(name: string): Zone {
   return { name, toWall, toUtc };
 }
 
+/** Zones whose formatter is kept. */
+const MAX_KEPT_ZONES = 64;
+/** Formatters of known zones, which hold nothing of any user: making one takes as long as a quarter of a call. */
+const formatters = new BoundedMap<string, Intl.DateTimeFormat>({ maxSize: MAX_KEPT_ZONES });
+
 function formatterOf(name: string): Intl.DateTimeFormat {
+  const kept = formatters.get(name);
+  if (kept !== undefined) return kept;
+  const made = makeFormatter(name);
+  formatters.set(name, made);
+  return made;
+}
+
+function makeFormatter(name: string): Intl.DateTimeFormat {
   const numeric = 'numeric' as const;
   try {
     if (name.length > MAX_ZONE_NAME) throw new RangeError('name too long');

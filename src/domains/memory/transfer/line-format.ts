@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseRecordId } from '../../../kernel/ids.ts';
 import type { SpaceAccess } from '../../../kernel/operation.ts';
+import { shortList } from '../../../kernel/short-list.ts';
 import { contentField, instantField, metadataField, originField, placeField, threadField, typeField } from '../fields.ts';
 import { MEMORY_KIND, MEMORY_LIMITS, type NewMemory, tagsSchema } from '../model.ts';
 import { takeLabels } from '../new-memory.ts';
@@ -43,7 +44,7 @@ const memoryLine = z
     updatedAt: instantField.optional(),
     expiresAt: instantField.optional(),
     version: z.int().min(1).optional(),
-    history: z.array(versionLine).max(MEMORY_LIMITS.versions).optional(),
+    history: shortList(MEMORY_LIMITS.versions, z.array(versionLine).max(MEMORY_LIMITS.versions)).optional(),
   })
   .refine((line) => line.place === undefined || line.thread !== undefined, { path: ['place'], message: 'place needs a thread' });
 

@@ -17,7 +17,8 @@ export const helpCommand: Command = {
     const { command } = findCommand(positionals, commands);
     if (command !== undefined) return terminal.print(commandHelp(command, deps.operations, terminal.palette));
     const siblings = commands.filter(({ words }) => words[0] === positionals[0]);
-    if (siblings.length === 0) throw new PolymniaError('invalid_input', `There is no command ${echo(positionals.join(' '))}.`, { details: { hint: 'See "polymnia help".' } });
+    if (siblings.length === 0)
+      throw new PolymniaError('invalid_input', `There is no command ${echo(positionals.join(' '))}.`, { details: { hint: 'See "polymnia help".' } });
     await terminal.print(groupHelp(siblings, terminal.palette));
   },
 };

@@ -32,7 +32,8 @@ export const backupCommand: Command = {
     const { terminal, deps } = invocation;
     const given = oneDirectory(invocation);
     const client = await invocation.client();
-    if (!client.target.isLocal && !isAbsolute(given)) throw usageError('DIR must be an absolute path when the server is named by its address: it is a folder there.', backupCommand);
+    if (!client.target.isLocal && !isAbsolute(given))
+      throw usageError('DIR must be an absolute path when the server is named by its address: it is a folder there.', backupCommand);
     using bar = new ProgressBar(terminal, deps.clock);
     const directory = client.target.isLocal ? resolve(deps.cwd, given) : given;
     const answer = await client.callWithProgress(OPERATION, { directory }, (progress: Progress) => bar.show(progress));

@@ -10,7 +10,12 @@ import type { RestClient } from '../rest-client.ts';
 import { inputOf, type SchemaField, schemaFields } from '../schema-fields.ts';
 import { nearest } from '../suggest.ts';
 
-const INPUT_FLAG: Flag = { name: 'input', type: 'string', placeholder: 'JSON', description: "The input as a JSON object; other options go on top. --json '{…}' does the same and prints the raw answer." };
+const INPUT_FLAG: Flag = {
+  name: 'input',
+  type: 'string',
+  placeholder: 'JSON',
+  description: "The input as a JSON object; other options go on top. --json '{…}' does the same and prints the raw answer.",
+};
 
 /** `polymnia call`: every operation of the registry, by its own name and fields. */
 export const callCommand: Command = {
@@ -32,7 +37,8 @@ export const callCommand: Command = {
     const fields = schemaFields(operation);
     if (isHelp) return terminal.print(operationHelp(operation, fields, invocation));
     const { values, positionals } = parseArguments(splitJson(rest), [INPUT_FLAG, ...fields.map(({ flag }) => flag)], callCommand);
-    if (positionals.length > 0) throw usageError(`The argument ${echo(positionals[0] ?? '')} belongs to no option; fields are given as --field value.`, callCommand);
+    if (positionals.length > 0)
+      throw usageError(`The argument ${echo(positionals[0] ?? '')} belongs to no option; fields are given as --field value.`, callCommand);
     const client = await invocation.client(values);
     const answer = await ask(invocation, client, operation, { ...jsonInput(textFlag(values, 'input')), ...inputOf(fields, values) });
     await (isSet(values, 'json') ? terminal.printJson(answer) : terminal.print(renderValue(answer, viewOf(invocation))));
@@ -68,17 +74,25 @@ function jsonInput(text: string | undefined): Readonly<Record<string, unknown>> 
   } catch {
     // Said below, in words that help.
   }
-  throw new PolymniaError('invalid_input', "The input must be a JSON object in single quotes, such as '{\"query\":\"…\"}'.");
+  throw new PolymniaError('invalid_input', 'The input must be a JSON object in single quotes, such as \'{"query":"…"}\'.');
 }
 
-async function ask(invocation: Invocation, client: RestClient, operation: OperationDeclaration, input: Readonly<Record<string, unknown>>): Promise<unknown> {
+async function ask(
+  invocation: Invocation,
+  client: RestClient,
+  operation: OperationDeclaration,
+  input: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
   if (operation.lane !== 'bulk') return client.call(operation.name, input);
   using bar = new ProgressBar(invocation.terminal, invocation.deps.clock);
   return await client.callWithProgress(operation.name, input, (progress: Progress) => bar.show(progress));
 }
 
 function unknownOperation(name: string, operations: readonly OperationDeclaration[]): PolymniaError {
-  const close = nearest(name.replaceAll('-', '_'), operations.map((operation) => operation.name));
+  const close = nearest(
+    name.replaceAll('-', '_'),
+    operations.map((operation) => operation.name),
+  );
   const hint = close === undefined ? 'See "polymnia call" for all of them.' : `Did you mean "${close}"?`;
   return new PolymniaError('not_found', `There is no operation ${echo(name)}.`, { details: { hint } });
 }
@@ -89,7 +103,10 @@ function listOperations({ deps, terminal: { palette } }: Invocation): string {
 }
 
 function operationHelp(operation: OperationDeclaration, fields: readonly SchemaField[], { terminal: { palette } }: Invocation): string {
-  const flags = fields.map(({ flag, isRequired }) => ({ ...flag, description: isRequired ? `Required. ${flag.description}`.trim() : flag.description }));
+  const flags = fields.map(({ flag, isRequired }) => ({
+    ...flag,
+    description: isRequired ? `Required. ${flag.description}`.trim() : flag.description,
+  }));
   return [
     `${palette.bold(operation.name)}: ${operation.title}.`,
     operation.description,

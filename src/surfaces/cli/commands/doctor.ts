@@ -27,7 +27,10 @@ export const doctorCommand: Command = {
     const { palette } = terminal;
     for await (const check of allChecks(invocation)) {
       checks.push(check);
-      if (!invocation.isJson) await terminal.print(`${check.ok ? palette.good('✓') : palette.bad('✗')} ${padEnd(safeLine(check.name), NAME_COLUMNS)}  ${safeLine(check.detail)}`);
+      if (!invocation.isJson)
+        await terminal.print(
+          `${check.ok ? palette.good('✓') : palette.bad('✗')} ${padEnd(safeLine(check.name), NAME_COLUMNS)}  ${safeLine(check.detail)}`,
+        );
     }
     const wrong = checks.filter(({ ok }) => !ok).length;
     if (invocation.isJson) await terminal.printJson({ ok: wrong === 0, checks });
@@ -41,12 +44,16 @@ const NAME_COLUMNS = 12;
 async function* allChecks(invocation: Invocation): AsyncGenerator<Check> {
   const { deps, terminal, values } = invocation;
   yield checkRuntime(deps.nodeVersion);
-  yield checkOptions(invocation);
-  const dataDir = dataDirOf(serverChoice(values), deps);
+  const options = checkOptions(invocation);
+  yield options;
+  yield await checkOpenFiles();
+  const choice = serverChoice(values);
+  // Without options nobody knows which folder and port are meant.
+  if (!options.ok && choice.dataDir === undefined) return;
+  const dataDir = dataDirOf(choice, deps);
   yield await checkFolder(dataDir);
   yield await checkSpace(dataDir);
   yield await checkSync(dataDir, deps.clock);
-  yield await checkOpenFiles();
   if (isSet(values, 'offline')) return yield* checkFiles(invocation, dataDir);
   const server = await checkServer(invocation);
   yield* server.checks;

@@ -33,7 +33,13 @@ export const exportCommand: Command = {
   takesPath: true,
   notes: ['FILE appears when it is complete, readable by you alone. Read page by page, so it is no snapshot.'],
   flags: (operations) => [
-    ...operations.filter(({ name }) => name === OPERATION).flatMap((operation) => schemaFields(operation).filter(({ name }) => !HIDDEN.has(name)).map(({ flag }) => flag)),
+    ...operations
+      .filter(({ name }) => name === OPERATION)
+      .flatMap((operation) =>
+        schemaFields(operation)
+          .filter(({ name }) => !HIDDEN.has(name))
+          .map(({ flag }) => flag),
+      ),
     FORCE,
   ],
   async run(invocation) {
@@ -48,7 +54,9 @@ export const exportCommand: Command = {
     await sink.finish();
     if (path === undefined) return;
     if (invocation.isJson) return terminal.printJson({ file: path, memories, bytes });
-    await terminal.print(`${terminal.palette.good('Exported')} ${plural(memories, 'memory', 'memories')} (${formatBytes(bytes)}) to ${safeLine(path)}`);
+    await terminal.print(
+      `${terminal.palette.good('Exported')} ${plural(memories, 'memory', 'memories')} (${formatBytes(bytes)}) to ${safeLine(path)}`,
+    );
   },
 };
 

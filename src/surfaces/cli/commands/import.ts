@@ -33,7 +33,10 @@ export const importCommand: Command = {
   needs: [OPERATION],
   takesPath: true,
   notes: ['"-" reads standard input. "polymnia forget --import-id ID --yes" takes an import back.'],
-  flags: (operations) => [FORMAT, ...operations.filter(({ name }) => name === OPERATION).flatMap((operation) => uploadFields(schemaFields(operation)).map(({ flag }) => flag))],
+  flags: (operations) => [
+    FORMAT,
+    ...operations.filter(({ name }) => name === OPERATION).flatMap((operation) => uploadFields(schemaFields(operation)).map(({ flag }) => flag)),
+  ],
   async run(invocation) {
     const { deps, terminal, positionals, values, isJson } = invocation;
     const [path] = positionals;
@@ -42,7 +45,7 @@ export const importCommand: Command = {
     const source = await openSource(file, formatFlag(textFlag(values, 'format')), deps.stdin);
     const fields = deps.operations.filter(({ name }) => name === OPERATION).flatMap((operation) => uploadFields(schemaFields(operation)));
     const input = { ...(file === undefined ? {} : { name: basename(file) }), ...inputOf(fields, values) };
-    const result = await send(source, input, invocation);
+    const result = await sendAndRelease(source, input, invocation);
     await (isJson ? terminal.printJson(result.answer) : terminal.print(summary(result, invocation)));
     return exitCodeOf(result);
   },
@@ -67,13 +70,31 @@ interface ImportResult {
   readonly skipped: number;
 }
 
+/** Whatever becomes of the call, nobody waits for standard input afterwards: a pipe that never ends would keep the process alive. */
+async function sendAndRelease(source: ImportSource, input: Fields, invocation: Invocation): Promise<ImportResult> {
+  const { deps, terminal } = invocation;
+  const release = (): void => void (source.isStdin && deps.stdin.destroy());
+  terminal.signal.addEventListener('abort', release, { once: true });
+  try {
+    return await send(source, input, invocation);
+  } finally {
+    terminal.signal.removeEventListener('abort', release);
+    release();
+  }
+}
+
 async function send(source: ImportSource, input: Fields, invocation: Invocation): Promise<ImportResult> {
   const client = await invocation.client();
   using bar = new ProgressBar(invocation.terminal, invocation.deps.clock);
   const body = source.kind === 'items' ? new ImportBody(source.items) : undefined;
   const chunks = source.kind === 'items' ? (body?.chunks() ?? source.items) : source.chunks;
   const counted = counting(chunks as AsyncIterable<Uint8Array>, (bytes) =>
-    bar.show({ phase: 'sending', done: bytes, unit: 'bytes', ...(source.kind === 'lines' && source.bytes !== undefined ? { total: source.bytes } : {}) }),
+    bar.show({
+      phase: 'sending',
+      done: bytes,
+      unit: 'bytes',
+      ...(source.kind === 'lines' && source.bytes !== undefined ? { total: source.bytes } : {}),
+    }),
   );
   const value = await client.upload(OPERATION, input, counted, (progress: Progress) => bar.show({ ...progress, phase: 'storing' }));
   const answer = isFields(value) ? value : {};

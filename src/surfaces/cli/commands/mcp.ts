@@ -53,7 +53,13 @@ async function answering({ deps, terminal, values }: Invocation): Promise<Server
   try {
     const target = await findServer(serverChoice(values), deps);
     if (!target.isLocal) return target;
-    const clientDeps = { operations: deps.operations, clock: deps.clock, signal: terminal.signal, timeoutMs: DEFAULT_TIMEOUT_MS, clientName: 'polymnia-mcp' };
+    const clientDeps = {
+      operations: deps.operations,
+      clock: deps.clock,
+      signal: terminal.signal,
+      timeoutMs: DEFAULT_TIMEOUT_MS,
+      clientName: 'polymnia-mcp',
+    };
     const { status } = await createRestClient(target, clientDeps).probe('/readyz');
     return status === 200 ? target : undefined;
   } catch (error) {

@@ -24,7 +24,8 @@ async function withUserId(input: Input, invocation: Invocation): Promise<Input> 
   const client = await invocation.client();
   const answer = await client.call('list_users', { name: userId });
   const found = isFields(answer) && Array.isArray(answer['users']) ? answer['users'].find(isFields) : undefined;
-  if (found === undefined) throw new PolymniaError('not_found', `There is no user named ${echo(userId)}.`, { details: { hint: 'See "polymnia user list".' } });
+  if (found === undefined)
+    throw new PolymniaError('not_found', `There is no user named ${echo(userId)}.`, { details: { hint: 'See "polymnia user list".' } });
   return { ...input, userId: found['id'] };
 }
 
@@ -72,7 +73,8 @@ const userCommands: readonly Command[] = [
     operation: 'create_user',
     summary: 'Create a person or an agent',
     arguments: [{ field: 'name', placeholder: 'NAME', isRest: true }],
-    render: (answer, view) => `${done('Created', 'user')(answer, view)}\n${view.palette.dim(`Make a key with: polymnia key create NAME --user ${text(inner(answer, 'user')['id'])}`)}`,
+    render: (answer, view) =>
+      `${done('Created', 'user')(answer, view)}\n${view.palette.dim(`Make a key with: polymnia key create NAME --user ${text(inner(answer, 'user')['id'])}`)}`,
   }),
   operationCommand({
     words: ['user', 'list'],

@@ -18,7 +18,13 @@ const NEEDED_MINOR = 10;
 export function checkRuntime(nodeVersion: string): Check {
   const [major = 0, minor = 0] = nodeVersion.replace(/^v/, '').split('.').map(Number);
   const ok = major > NEEDED_MAJOR || (major === NEEDED_MAJOR && minor >= NEEDED_MINOR);
-  return { name: 'runtime', ok, detail: ok ? `Node ${nodeVersion}` : `Node ${nodeVersion}; run "npm ci" in Polymnia's folder, it brings Node ${NEEDED_MAJOR}.${NEEDED_MINOR} along` };
+  return {
+    name: 'runtime',
+    ok,
+    detail: ok
+      ? `Node ${nodeVersion}`
+      : `Node ${nodeVersion}; run "npm ci" in Polymnia's folder, it brings Node ${NEEDED_MAJOR}.${NEEDED_MINOR} along`,
+  };
 }
 
 /** Rights of group and others. */
@@ -31,12 +37,20 @@ export async function checkFolder(dataDir: string): Promise<Check> {
   if (about === undefined) {
     const parent = await existingParent(dataDir);
     const ok = await isWritable(parent);
-    return { name, ok, detail: ok ? `${dataDir} will be made at the first start` : `${dataDir} does not exist, and ${parent} is not writable; choose another --data-dir` };
+    return {
+      name,
+      ok,
+      detail: ok
+        ? `${dataDir} will be made at the first start`
+        : `${dataDir} does not exist, and ${parent} is not writable; choose another --data-dir`,
+    };
   }
   if (!about.isDirectory()) return { name, ok: false, detail: `${dataDir} is no folder; choose another --data-dir` };
-  if (!(await isWritable(dataDir))) return { name, ok: false, detail: `${dataDir} is not writable for this user; run as its owner or change the owner` };
-  const open = await openToOthers([dataDir, join(dataDir, SERVER_FILE)]);
-  if (open.length > 0) return { name, ok: false, detail: `others on this machine can reach ${open.join(' and ')}; run: chmod go-rwx ${open.join(' ')}` };
+  if (!(await isWritable(dataDir)))
+    return { name, ok: false, detail: `${dataDir} is not writable for this user; run as its owner or change the owner` };
+  const exposed = await openToOthers([dataDir, join(dataDir, SERVER_FILE)]);
+  if (exposed.length > 0)
+    return { name, ok: false, detail: `others on this machine can reach ${exposed.join(' and ')}; run: chmod go-rwx ${exposed.join(' ')}` };
   return { name, ok: true, detail: `${dataDir}, for this user only` };
 }
 
@@ -66,9 +80,19 @@ export async function checkLock(dataDir: string, answers: boolean): Promise<Chec
   const name = 'lock';
   if (answers) return { name, ok: true, detail: 'held by the running server' };
   const path = join(dataDir, 'lock.db');
-  if (!(await stat(path).then(() => true, () => false))) return { name, ok: true, detail: 'never taken' };
+  if (
+    !(await stat(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return { name, ok: true, detail: 'never taken' };
   if (isFree(path)) return { name, ok: true, detail: 'free' };
-  return { name, ok: false, detail: `a process holds ${dataDir}, but no server answers; wait if it is starting or stopping, else look for it with: fuser ${path}` };
+  return {
+    name,
+    ok: false,
+    detail: `a process holds ${dataDir}, but no server answers; wait if it is starting or stopping, else look for it with: fuser ${path}`,
+  };
 }
 
 const SQLITE_BUSY = 5;
@@ -91,7 +115,11 @@ export async function checkSpace(dataDir: string): Promise<Check> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const ok = free >= MIN_FREE_BYTES;
-  return { name: 'disk space', ok, detail: `${formatBytes(free)} free${ok ? '' : `; make room on the disk of ${folder}, writes are refused when it is full`}` };
+  return {
+    name: 'disk space',
+    ok,
+    detail: `${formatBytes(free)} free${ok ? '' : `; make room on the disk of ${folder}, writes are refused when it is full`}`,
+  };
 }
 
 const SYNC_ROUNDS = 15;
@@ -106,9 +134,17 @@ export async function checkSync(dataDir: string, clock: Clock): Promise<Check> {
     const times = await syncTimes(path, clock);
     const median = times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
     const ok = median <= SLOW_SYNC_MS;
-    return { name, ok, detail: `a durable write takes ${median.toFixed(1)} ms${ok ? '' : '; put the data folder on a local SSD, stores wait for this'}` };
+    return {
+      name,
+      ok,
+      detail: `a durable write takes ${median.toFixed(1)} ms${ok ? '' : '; put the data folder on a local SSD, stores wait for this'}`,
+    };
   } catch (error) {
-    return { name, ok: false, detail: `no file can be written in ${folder} (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})` };
+    return {
+      name,
+      ok: false,
+      detail: `no file can be written in ${folder} (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})`,
+    };
   } finally {
     await rm(path, { force: true });
   }
@@ -145,7 +181,10 @@ export async function checkPort(host: string, port: number, signal: AbortSignal)
   try {
     const code = await orAbort(promise, signal);
     if (code === undefined) return { name, ok: true, detail: `${host}:${port} is free` };
-    const advice = code === 'EADDRINUSE' ? 'another program listens there; stop it or choose another --port' : `cannot be listened on (${code}); check --host and --port`;
+    const advice =
+      code === 'EADDRINUSE'
+        ? 'another program listens there; stop it or choose another --port'
+        : `cannot be listened on (${code}); check --host and --port`;
     return { name, ok: false, detail: `${host}:${port}: ${advice}` };
   } finally {
     server.close();

@@ -43,7 +43,10 @@ function sentence(error: PolymniaError): string {
 
 function readiness(status: number, url: string): Check {
   if (status === 200) return { name: 'server', ok: true, detail: `${url} is ready` };
-  const why = status === 503 ? 'answers, but is not ready; wait until it has started or stopped' : `answers HTTP ${status}; check that a Polymnia server listens there`;
+  const why =
+    status === 503
+      ? 'answers, but is not ready; wait until it has started or stopped'
+      : `answers HTTP ${status}; check that a Polymnia server listens there`;
   return { name: 'server', ok: false, detail: `${url} ${why}` };
 }
 

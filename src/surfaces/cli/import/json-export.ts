@@ -15,7 +15,10 @@ const LISTS = ['memories', 'results', 'data'] as const;
 export async function readJsonFile(path: string): Promise<unknown> {
   const { size } = await stat(path);
   if (size > MAX_JSON_BYTES) {
-    throw new PolymniaError('too_large', `${path} has ${size} bytes; a JSON document may have ${MAX_JSON_BYTES}. Split it, or give one object a line.`);
+    throw new PolymniaError(
+      'too_large',
+      `${path} has ${size} bytes; a JSON document may have ${MAX_JSON_BYTES}. Split it, or give one object a line.`,
+    );
   }
   const text = await readFile(path, 'utf8');
   try {

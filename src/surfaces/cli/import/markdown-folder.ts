@@ -15,7 +15,8 @@ export async function* markdownItems(folder: string): AsyncGenerator<SourceItem>
   let files = 0;
   for await (const path of walk(folder, '', 0)) {
     files += 1;
-    if (files > MAX_FILES) throw new PolymniaError('too_large', `${folder} has more than ${MAX_FILES} Markdown files; import its subfolders one by one.`);
+    if (files > MAX_FILES)
+      throw new PolymniaError('too_large', `${folder} has more than ${MAX_FILES} Markdown files; import its subfolders one by one.`);
     yield readItem(join(folder, path), path).catch((error: unknown) => unreadable(path, error));
   }
 }

@@ -35,7 +35,11 @@ function nextRow(rows: Iterator<unknown>, path: string): Fields | undefined {
     const next = rows.next();
     return next.done === true || !isFields(next.value) ? undefined : next.value;
   } catch (error) {
-    throw new PolymniaError('invalid_input', `${path} is damaged: SQLite cannot read on. Nothing was imported; repair a copy first: sqlite3 FILE .recover`, { cause: error });
+    throw new PolymniaError(
+      'invalid_input',
+      `${path} is damaged: SQLite cannot read on. Nothing was imported; repair a copy first: sqlite3 FILE .recover`,
+      { cause: error },
+    );
   }
 }
 
@@ -47,7 +51,13 @@ async function openForeign(path: string): Promise<DatabaseSync> {
   );
   const name = new URL(`file://${path.split('/').map(encodeURIComponent).join('/')}?mode=ro${hasLog ? '' : '&immutable=1'}`);
   try {
-    const file = new DatabaseSync(name, { readOnly: true, allowExtension: false, timeout: 5000, defensive: true, limits: { length: MAX_VALUE_BYTES } });
+    const file = new DatabaseSync(name, {
+      readOnly: true,
+      allowExtension: false,
+      timeout: 5000,
+      defensive: true,
+      limits: { length: MAX_VALUE_BYTES },
+    });
     file.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA query_only = ON');
     return file;
   } catch (error) {
@@ -58,7 +68,13 @@ async function openForeign(path: string): Promise<DatabaseSync> {
 function query(file: DatabaseSync, path: string): ReturnType<DatabaseSync['prepare']> {
   try {
     const table = file.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'memories' AND type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'").get();
-    const present = table === undefined ? [] : file.prepare('PRAGMA table_info(memories)').all().map(({ name }) => name);
+    const present =
+      table === undefined
+        ? []
+        : file
+            .prepare('PRAGMA table_info(memories)')
+            .all()
+            .map(({ name }) => name);
     if (!present.includes('content')) throw new PolymniaError('invalid_input', `${path} has no table "memories" with a column "content".`);
     const columns = COLUMNS.filter((column) => present.includes(column));
     return file.prepare(`SELECT rowid AS place, ${columns.join(', ')} FROM memories ORDER BY rowid`);

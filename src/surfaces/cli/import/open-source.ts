@@ -8,9 +8,10 @@ import { memoryServiceRows } from './memory-service-file.ts';
 import { isFields, type Fields, type ImportFormat, type SourceItem } from './source-item.ts';
 
 /** What an import reads: lines that go as they are, or items that become lines. */
-export type ImportSource =
-  | { readonly kind: 'lines'; readonly format: ImportFormat; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
-  | { readonly kind: 'items'; readonly format: ImportFormat; readonly items: AsyncIterable<SourceItem> };
+export type ImportSource = { readonly isStdin: boolean } & (
+  | { readonly kind: 'lines'; readonly chunks: AsyncIterable<Uint8Array>; readonly bytes?: number }
+  | { readonly kind: 'items'; readonly items: AsyncIterable<SourceItem> }
+);
 
 const SQLITE_MAGIC = 'SQLite format 3\0';
 const HEAD_BYTES = 64 * 1024;
@@ -20,16 +21,17 @@ export async function openSource(path: string | undefined, format: ImportFormat,
   if (path === undefined) return openStream(stdin, format);
   const about = await stat(path);
   if (about.isDirectory()) {
-    if (format !== 'auto' && format !== 'markdown') throw new PolymniaError('invalid_input', `${path} is a folder; only Markdown is imported by folder.`);
-    return { kind: 'items', format: 'markdown', items: markdownItems(path) };
+    if (format !== 'auto' && format !== 'markdown')
+      throw new PolymniaError('invalid_input', `${path} is a folder; only Markdown is imported by folder.`);
+    return { isStdin: false, kind: 'items', items: markdownItems(path) };
   }
   const known = format === 'auto' ? await detect(path) : format;
   return openFile(path, known, about.size);
 }
 
 function openStream(stdin: Readable, format: ImportFormat): ImportSource {
-  if (format === 'auto' || format === 'polymnia') return { kind: 'lines', format: 'polymnia', chunks: stdin };
-  if (format === 'mcp-memory') return { kind: 'items', format, items: referenceItems(stdin) };
+  if (format === 'auto' || format === 'polymnia') return { isStdin: true, kind: 'lines', chunks: stdin };
+  if (format === 'mcp-memory') return { isStdin: true, kind: 'items', items: referenceItems(stdin) };
   throw new PolymniaError('invalid_input', `The format ${format} is read from a file, not from standard input.`);
 }
 
@@ -37,16 +39,16 @@ function openFile(path: string, format: ImportFormat, bytes: number): ImportSour
   switch (format) {
     case 'auto':
     case 'polymnia':
-      return { kind: 'lines', format: 'polymnia', chunks: createReadStream(path), bytes };
+      return { isStdin: false, kind: 'lines', chunks: createReadStream(path), bytes };
     case 'mcp-memory':
-      return { kind: 'items', format, items: referenceItems(createReadStream(path)) };
+      return { isStdin: false, kind: 'items', items: referenceItems(createReadStream(path)) };
     case 'doobidoo':
     case 'mem0':
-      return { kind: 'items', format, items: jsonItems(path, format) };
+      return { isStdin: false, kind: 'items', items: jsonItems(path, format) };
     case 'doobidoo-sqlite':
-      return { kind: 'items', format, items: memoryServiceRows(path) };
+      return { isStdin: false, kind: 'items', items: memoryServiceRows(path) };
     case 'markdown':
-      return { kind: 'items', format, items: markdownFile(path) };
+      return { isStdin: false, kind: 'items', items: markdownFile(path) };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Recorder } from './recorder.ts';
 import type { TextSource } from './texts.ts';
 
 export interface ClosedLoopOptions {
-  /** Used in turn by the lines. */
+  /** Take turns, a call each. */
   readonly users: readonly LoadUser[];
   /** Calls in flight at any time. */
   readonly lines: number;
@@ -26,6 +26,7 @@ export class ClosedLoop {
   #recorder: Recorder;
   #isOn = false;
   #running = 0;
+  #turn = 0;
   #onIdle: (() => void) | undefined;
 
   constructor(options: ClosedLoopOptions, recorder: Recorder) {
@@ -41,9 +42,9 @@ export class ClosedLoop {
   start(): void {
     if (this.#isOn) return;
     this.#isOn = true;
-    for (let line = this.#running; line < this.#options.lines; line++) {
+    while (this.#running < this.#options.lines) {
       this.#running++;
-      this.#next(line);
+      this.#next();
     }
   }
 
@@ -56,9 +57,9 @@ export class ClosedLoop {
     });
   }
 
-  #next(line: number): void {
+  #next(): void {
     const { users, clock, mix, random, texts, restMs = 0 } = this.#options;
-    const user = users[line % users.length];
+    const user = users[this.#turn++ % users.length];
     if (!this.#isOn || user === undefined) return this.#end();
     const operation = pickOperation(mix, random());
     const recorder = this.#recorder;
@@ -66,8 +67,8 @@ export class ClosedLoop {
     recorder.countDue();
     user.caller.call(LOAD_OPERATIONS[operation](texts), user.headers, (outcome) => {
       recorder.record(operation, outcome, clock.monotonic() - sentAt);
-      if (outcome === 'ok' || restMs === 0) this.#next(line);
-      else clock.after(restMs, () => this.#next(line));
+      if (outcome === 'ok' || restMs === 0) this.#next();
+      else clock.after(restMs, () => this.#next());
     });
   }
 
