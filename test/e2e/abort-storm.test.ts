@@ -32,7 +32,9 @@ afterAll(async () => {
 async function storyteller(n: number): Promise<Storyteller> {
   const citizen = await town.citizen(`user ${n}`);
   const secret = canary();
-  await town.done(citizen, 'store_memories', { items: Array.from({ length: 5 }, (_, i) => ({ content: `Story ${i} of the sea: ${secret}`, tags: [secret] })) });
+  await town.done(citizen, 'store_memories', {
+    items: Array.from({ length: 5 }, (_, i) => ({ content: `Story ${i} of the sea: ${secret}`, tags: [secret] })),
+  });
   return { ...citizen, secret };
 }
 
@@ -47,7 +49,11 @@ interface Outcome {
 }
 
 /** Sends a call and destroys its socket after `cutAfterMs`, wherever the call is by then. */
-function callAndCut(agent: Agent, request: { readonly method: string; readonly path: string; readonly headers: Record<string, string>; readonly body?: string }, cutAfterMs: number): Promise<Outcome> {
+function callAndCut(
+  agent: Agent,
+  request: { readonly method: string; readonly path: string; readonly headers: Record<string, string>; readonly body?: string },
+  cutAfterMs: number,
+): Promise<Outcome> {
   return new Promise((resolve) => {
     let text = '';
     let cut = false;
@@ -73,7 +79,7 @@ function callAndCut(agent: Agent, request: { readonly method: string; readonly p
 }
 
 describe('calls that are cut off', () => {
-  it('[P2-abort-storm] leak no byte into anybody else\'s answers: 10,000 cut at random moments while 20 users look', async () => {
+  it("[P2-abort-storm] leak no byte into anybody else's answers: 10,000 cut at random moments while 20 users look", async () => {
     const random = createSeededRandom(Date.now());
     const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
     let started = 0;
@@ -99,7 +105,11 @@ describe('calls that are cut off', () => {
         const overMcp = random() < 0.2;
         const rest = restRequest(town.operation(name), input);
         const request = overMcp
-          ? { method: 'POST', path: '/mcp', body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: input } }) }
+          ? {
+              method: 'POST',
+              path: '/mcp',
+              body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: input } }),
+            }
           : rest;
         const headers = { ...credentials(user), 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
         const { text, cut } = await callAndCut(agent, { ...request, headers }, random() * 12);
@@ -135,7 +145,7 @@ describe('calls that are cut off', () => {
       expect(stored.every(({ content }) => String(content).includes(user.secret))).toBe(true);
       const cuts = stored.map(({ content }) => /^Cut (\d+)/.exec(String(content))?.[1]).filter((n) => n !== undefined);
       expect(new Set(cuts).size).toBe(cuts.length);
-      const { running } = ((await town.done(user, 'whoami'))['limits'] as { running: number });
+      const { running } = (await town.done(user, 'whoami'))['limits'] as { running: number };
       expect(running).toBeLessThanOrEqual(1);
     }
   });

@@ -63,7 +63,11 @@ function percentile(values: readonly number[], share: number): number {
 describe('one user beyond all measure', () => {
   it('[P1-greedy] passes at 50 times its rate, with 20 keys, no more than its rate, and 19 others all they ask for', async () => {
     const rate = 40;
-    await using town = await openTown({ sockets: true, realRates: true, settings: { RATE_LIMIT_MEMORY_PER_MIN: rate, RATE_LIMIT_ADMIN_PER_MIN: 10_000 } });
+    await using town = await openTown({
+      sockets: true,
+      realRates: true,
+      settings: { RATE_LIMIT_MEMORY_PER_MIN: rate, RATE_LIMIT_ADMIN_PER_MIN: 10_000 },
+    });
     const greedy = await town.citizen('greedy');
     const keys = await Promise.all(Array.from({ length: 20 }, () => town.keyFor(greedy.id)));
     const normal = await Promise.all(Array.from({ length: 19 }, (_, n) => town.citizen(`normal ${n}`)));
@@ -83,7 +87,10 @@ describe('one user beyond all measure', () => {
       normal.map(async (user) => {
         const answers: Answer[] = [];
         for (let i = 0; i < 10; i++) {
-          answers.push(await town.rest(user, 'store_memory', { content: `Mine, ${i}.` }), await town.rest(user, 'retrieve_memory', { query: 'mine' }));
+          answers.push(
+            await town.rest(user, 'store_memory', { content: `Mine, ${i}.` }),
+            await town.rest(user, 'retrieve_memory', { query: 'mine' }),
+          );
           if (!done) await delay(20);
         }
         return answers;
@@ -115,7 +122,7 @@ describe('one user beyond all measure', () => {
     expect((await town.rest(user, 'whoami')).ok).toBe(true);
   });
 
-  it('[P1-line-fair] gets 500 calls into line, and another user\'s one call is among the next two all the same', async () => {
+  it("[P1-line-fair] gets 500 calls into line, and another user's one call is among the next two all the same", async () => {
     const held = new Held();
     // A time-out that no estimate of so long a wait exceeds.
     const settings = { MAX_CONCURRENT_MEMORY_OPS: 3, MAX_CONCURRENT_OPS_PER_USER: 2, MAX_WAITING_PER_USER: 500, MEMORY_OP_TIMEOUT: 3_600_000 };
@@ -185,7 +192,9 @@ describe('calls that end before their time', () => {
     await using town = await openTown({ settings, overrides: { wrapOperation: held.wrap } });
     const user = await town.citizen('user');
     const answers = await Promise.all(Array.from({ length: 5 }, () => town.rest(user, 'search_memory')));
-    expect(answers.every(({ problem }) => problem?.code === 'timed_out' || problem?.code === 'rate_limited' || problem?.code === 'overloaded')).toBe(true);
+    expect(answers.every(({ problem }) => problem?.code === 'timed_out' || problem?.code === 'rate_limited' || problem?.code === 'overloaded')).toBe(
+      true,
+    );
     expect(answers.some(({ problem }) => problem?.code === 'timed_out')).toBe(true);
     await expectIdle(town.server);
   });
@@ -223,9 +232,12 @@ describe('authority that ends while a stream runs', () => {
       const space = await town.sharedSpace(owner, `space ${n}`, [[member, 'reader']]);
       // More than the buffers of a connection hold, so that the stream cannot end by itself.
       const big = Array.from({ length: 100 }, (_, i) => ({ content: `${i} ${'x'.repeat(60_000)}` }));
-      for (let part = 0; part < 4; part++) await town.done(owner, 'store_memories', { space, items: big.map(({ content }) => ({ content: `${part} ${content}` })) });
+      for (let part = 0; part < 4; part++)
+        await town.done(owner, 'store_memories', { space, items: big.map(({ content }) => ({ content: `${part} ${content}` })) });
       const key = await town.keyFor(member.id);
-      const response = await town.send(`/api/v1/memories/export?space=${space}`, { headers: { ...credentials({ key: key.secret }), accept: 'application/x-ndjson' } });
+      const response = await town.send(`/api/v1/memories/export?space=${space}`, {
+        headers: { ...credentials({ key: key.secret }), accept: 'application/x-ndjson' },
+      });
       const reader = response.body!.getReader();
       expect((await reader.read()).done).toBe(false);
       expect(town.server.gate.inFlight, what).toBe(1);
@@ -254,7 +266,10 @@ describe('authority that ends while a stream runs', () => {
 
   it('[authority-5s] ends calls that run or wait, too', async () => {
     const held = new Held();
-    await using town = await openTown({ settings: { MAX_CONCURRENT_MEMORY_OPS: 3, MAX_CONCURRENT_OPS_PER_USER: 2 }, overrides: { wrapOperation: held.wrap } });
+    await using town = await openTown({
+      settings: { MAX_CONCURRENT_MEMORY_OPS: 3, MAX_CONCURRENT_OPS_PER_USER: 2 },
+      overrides: { wrapOperation: held.wrap },
+    });
     const user = await town.citizen('user');
     const calls = Array.from({ length: 5 }, () => town.rest(user, 'search_memory'));
     await eventually(() => expect(town.server.gate.inFlight).toBe(5));

@@ -14,7 +14,13 @@ import { type Caller, callRest, credentials, inProcess } from '../support/wire.t
 
 const ROUNDS = 20;
 const WRITERS = 6;
-const SETTINGS = { RATE_LIMIT_MEMORY_PER_MIN: 1_000_000, RATE_LIMIT_BULK_PER_HOUR: 100_000, RATE_LIMIT_ADMIN_PER_MIN: 100_000, STORAGE_WRITERS: 3, LOG_LEVEL: 'error' } as const;
+const SETTINGS = {
+  RATE_LIMIT_MEMORY_PER_MIN: 1_000_000,
+  RATE_LIMIT_BULK_PER_HOUR: 100_000,
+  RATE_LIMIT_ADMIN_PER_MIN: 100_000,
+  STORAGE_WRITERS: 3,
+  LOG_LEVEL: 'error',
+} as const;
 
 /** One write, as the test's own journal knows it. */
 interface Write {
@@ -44,7 +50,10 @@ async function newUser(server: ChildServer, name: string): Promise<Caller> {
 
 async function exported(server: Pick<ChildServer, 'send'>, user: Caller): Promise<{ id: string; content: string }[]> {
   const response = await server.send('/api/v1/memories/export', { headers: { ...credentials(user), accept: 'application/x-ndjson' } });
-  const lines = (await response.text()).trimEnd().split('\n').map((line) => JSON.parse(line) as { id: string; content: string });
+  const lines = (await response.text())
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: string; content: string });
   return lines.filter(({ content }) => content !== undefined);
 }
 
@@ -123,7 +132,9 @@ describe('kill -9', () => {
   it('[P3-kill-9-import] lets an import go on after the restart, with every line taken once', async () => {
     await using folder = await temporaryFolder();
     const dataDir = join(folder.path, 'data');
-    const lines = Array.from({ length: 6000 }, (_, n) => JSON.stringify({ content: `Line ${n} of the import, about ${n % 7} geese.`, thread: `t${n % 5}` }));
+    const lines = Array.from({ length: 6000 }, (_, n) =>
+      JSON.stringify({ content: `Line ${n} of the import, about ${n % 7} geese.`, thread: `t${n % 5}` }),
+    );
     let user: Caller;
     {
       await using server = await startChild({ dataDir, settings: SETTINGS });
@@ -157,7 +168,7 @@ describe('kill -9', () => {
 });
 
 describe('stopping', () => {
-  it('[drain] finishes running calls on SIGTERM, refuses new ones with Retry-After, and ends with an empty loop', async () => {
+  it('[drain-on-stop] finishes running calls on SIGTERM, refuses new ones with Retry-After, and ends with an empty loop', async () => {
     await using folder = await temporaryFolder();
     const server = await startChild({ dataDir: join(folder.path, 'data'), settings: SETTINGS });
     const user = await newUser(server, 'late');
@@ -165,7 +176,8 @@ describe('stopping', () => {
     const stopped = server.stop();
     const answers = await Promise.allSettled(running);
     for (const answer of answers) {
-      if (answer.status === 'fulfilled' && !answer.value.ok) expect(answer.value.problem).toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) as number });
+      if (answer.status === 'fulfilled' && !answer.value.ok)
+        expect(answer.value.problem).toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) as number });
     }
     expect(await stopped).toBe(0);
   });

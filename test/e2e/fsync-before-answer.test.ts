@@ -30,7 +30,8 @@ async function traceWrites(): Promise<Traced> {
     const caller: Caller = { key };
     const { id } = (await server.rest(caller, 'store_memory', { content: 'The first.' })).body;
     spaceByKey.set(key, parseRecordId('mem', String(id))?.space ?? 'none');
-    for (let i = 0; i < STORES; i++) await server.rest(caller, 'store_memory', { content: `Number ${i} of user ${n}.` }, { 'idempotency-key': `k${i}` });
+    for (let i = 0; i < STORES; i++)
+      await server.rest(caller, 'store_memory', { content: `Number ${i} of user ${n}.` }, { 'idempotency-key': `k${i}` });
     await Promise.all(Array.from({ length: 8 }, (_, i) => server.rest(caller, 'store_memory', { content: `At once ${i}.` })));
     await server.rest(caller, 'store_memories', { items: [{ content: 'In a batch.' }] });
     await server.rest(caller, 'update_memory', { id, content: 'Changed.' });

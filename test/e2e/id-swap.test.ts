@@ -70,13 +70,33 @@ async function gather(): Promise<readonly Attacker[]> {
     { who: 'a disabled user', holds: member, caller: dora, estate, kinds: EVERY_KIND, code: 'unauthenticated' },
     { who: 'a revoked key', holds: member, caller: { key: revoked.secret }, estate, kinds: EVERY_KIND, code: 'unauthenticated' },
     { who: 'no such key', holds: member, caller: { key: `pmn_${'0'.repeat(52)}` }, estate, kinds: EVERY_KIND, code: 'unauthenticated' },
-    { who: 'a key without the scope', holds: [], caller: { key: stripped.secret }, estate, kinds: EVERY_KIND, code: 'forbidden', skips: ({ scope }) => scope === null },
+    {
+      who: 'a key without the scope',
+      holds: [],
+      caller: { key: stripped.secret },
+      estate,
+      kinds: EVERY_KIND,
+      code: 'forbidden',
+      skips: ({ scope }) => scope === null,
+    },
     { who: 'a key limited to another space', holds: member, caller: { key: limited.secret }, estate, kinds: ['memory', 'space'], skips: manages },
     { who: 'a reader of a shared space', holds: member, caller: rita, estate, kinds: memoryKinds, skips: manages },
     { who: 'an editor of a shared space', holds: member, caller: eddy, estate, kinds: memoryKinds, skips: manages },
     { who: 'a user of a service', holds: customer, caller: { key: first.key, onBehalfOf: 'dave' }, estate, kinds: EVERY_KIND },
-    { who: 'the same name at another service', holds: customer, caller: { key: second.key, onBehalfOf: 'carol' }, estate: serviceEstate, kinds: memoryKinds },
-    { who: 'another user of the same service', holds: customer, caller: { key: first.key, onBehalfOf: 'dave' }, estate: serviceEstate, kinds: memoryKinds },
+    {
+      who: 'the same name at another service',
+      holds: customer,
+      caller: { key: second.key, onBehalfOf: 'carol' },
+      estate: serviceEstate,
+      kinds: memoryKinds,
+    },
+    {
+      who: 'another user of the same service',
+      holds: customer,
+      caller: { key: first.key, onBehalfOf: 'dave' },
+      estate: serviceEstate,
+      kinds: memoryKinds,
+    },
     { who: 'the service itself', holds: customer, caller: first, estate: serviceEstate, kinds: memoryKinds },
   ];
 }
@@ -109,7 +129,8 @@ function mayCall({ holds }: Attacker, { scope }: BoundOperation): boolean {
 
 function coverageOf(operation: BoundOperation): Coverage {
   const coverage = COVERAGE[operation.name];
-  if (coverage === undefined) throw new Error(`${operation.name} has no row in test/support/id-coverage.ts: say how to call it and which ids it takes`);
+  if (coverage === undefined)
+    throw new Error(`${operation.name} has no row in test/support/id-coverage.ts: say how to call it and which ids it takes`);
   return coverage;
 }
 
@@ -125,7 +146,13 @@ function verdict(answer: Answer, id: string): unknown {
   const { problem } = answer;
   if (answer.ok) return { status: answer.status };
   return JSON.parse(
-    JSON.stringify({ status: answer.status, code: problem?.code, title: problem?.title, detail: problem?.detail, details: problem?.details }).replaceAll(id, '<id>'),
+    JSON.stringify({
+      status: answer.status,
+      code: problem?.code,
+      title: problem?.title,
+      detail: problem?.detail,
+      details: problem?.details,
+    }).replaceAll(id, '<id>'),
   );
 }
 
@@ -216,7 +243,8 @@ describe('every operation × every kind of id × everybody else', () => {
         const needed = Object.keys(input(attacker.estate)).filter((field) => field in ids);
         if (needed.length > 0) continue;
         const answer = await town.rest(attacker.caller, operation.name, input(attacker.estate));
-        if (answer.problem !== undefined) expect(['unauthenticated', 'forbidden', 'not_found'], `${attacker.who}: ${operation.name}`).toContain(answer.problem.code);
+        if (answer.problem !== undefined)
+          expect(['unauthenticated', 'forbidden', 'not_found'], `${attacker.who}: ${operation.name}`).toContain(answer.problem.code);
         expectNothingForeign(answer, attacker, `${attacker.who}: ${operation.name}`);
       }
     }
@@ -271,7 +299,12 @@ describe('roles and scopes inside what one may see', () => {
   it('[P2-key-within-creator] makes no key that holds more than its creator', async () => {
     const limited = await town.keyFor(alice.id, { scopes: ['memory:read', 'keys:manage'], spaces: [estate.sharedSpace] });
     const creator = { key: limited.secret };
-    for (const wish of [{ scopes: ['memory:write'] }, { scopes: ['admin'] }, { scopes: ['on_behalf'] }, { scopes: ['memory:read'], spaces: [alice.personal] }]) {
+    for (const wish of [
+      { scopes: ['memory:write'] },
+      { scopes: ['admin'] },
+      { scopes: ['on_behalf'] },
+      { scopes: ['memory:read'], spaces: [alice.personal] },
+    ]) {
       const answer = await town.rest(creator, 'create_key', { name: 'more', ...wish });
       expect(answer.ok, JSON.stringify(wish)).toBe(false);
     }

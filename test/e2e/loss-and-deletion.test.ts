@@ -31,7 +31,12 @@ describe('deletion', () => {
     await using town = await openTown();
     const secret = canary();
     const [user, friend] = await Promise.all([town.citizen(`name${secret}`), town.citizen('friend')]);
-    const { id } = await town.done(user, 'store_memory', { content: `A letter about ${secret}.`, tags: [secret], metadata: { [secret]: secret } }, { headers: { 'idempotency-key': 'one' } });
+    const { id } = await town.done(
+      user,
+      'store_memory',
+      { content: `A letter about ${secret}.`, tags: [secret], metadata: { [secret]: secret } },
+      { headers: { 'idempotency-key': 'one' } },
+    );
     await town.done(user, 'update_memory', { id, content: `Another letter about ${secret}.` });
     await town.import(user, [JSON.stringify({ content: `Imported ${secret}` })]);
     const space = await town.sharedSpace(friend, 'shared', [[user, 'editor']]);
@@ -119,7 +124,11 @@ describe('deletion', () => {
 async function smallDisk(megabytes: number): Promise<{ readonly path: string; unmount(): Promise<void> } | string> {
   const path = await mkdtemp(join(tmpdir(), 'polymnia-disk-'));
   const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path], { encoding: 'utf8' });
-  if (status === 0) return { path, unmount: async () => void (spawnSync('umount', ['-l', path]), await rm(path, { recursive: true, force: true })) };
+  const unmount = async (): Promise<void> => {
+    spawnSync('umount', ['-l', path]);
+    await rm(path, { recursive: true, force: true });
+  };
+  if (status === 0) return { path, unmount };
   await rm(path, { recursive: true, force: true });
   return `no small disk can be made here: ${error?.message ?? stderr.trim()}`;
 }
@@ -127,41 +136,51 @@ async function smallDisk(megabytes: number): Promise<{ readonly path: string; un
 const mayMount = process.getuid?.() === 0;
 
 describe('a full disk', () => {
-  it.skipIf(!mayMount)(`[disk-full] refuses writes with a clear error, goes on reading, and recovers by itself${mayMount ? '' : ' (skipped: only root can mount a small disk)'}`, async (context) => {
-    const disk = await smallDisk(24);
-    if (typeof disk === 'string') return context.skip(disk);
-    try {
-      const settings = settingsWith({ DATA_DIR: join(disk.path, 'data'), PORT: 0, STORAGE_WRITERS: 2, RATE_LIMIT_MEMORY_PER_MIN: 1_000_000 });
-      await using server = await startServer(settings, silentLogger, { checkOutputs: true });
-      const send = inProcess(server.fetch);
-      const call = (name: string, input: Input) => callRest(send, { key: server.localKey }, server.operations.find((operation) => operation.name === name)!, input);
-      const first = await call('store_memory', { content: 'Before the flood.' });
-      expect(first.ok).toBe(true);
+  it.skipIf(!mayMount)(
+    `[disk-full] refuses writes with a clear error, goes on reading, and recovers by itself${mayMount ? '' : ' (skipped: only root can mount a small disk)'}`,
+    async (context) => {
+      const disk = await smallDisk(24);
+      if (typeof disk === 'string') return context.skip(disk);
+      try {
+        const settings = settingsWith({ DATA_DIR: join(disk.path, 'data'), PORT: 0, STORAGE_WRITERS: 2, RATE_LIMIT_MEMORY_PER_MIN: 1_000_000 });
+        await using server = await startServer(settings, silentLogger, { checkOutputs: true });
+        const send = inProcess(server.fetch);
+        const call = (name: string, input: Input) =>
+          callRest(
+            send,
+            { key: server.localKey },
+            server.operations.find((operation) => operation.name === name)!,
+            input,
+          );
+        const first = await call('store_memory', { content: 'Before the flood.' });
+        expect(first.ok).toBe(true);
 
-      const filler = join(disk.path, 'filler');
-      const { bavail, bsize } = await statfs(disk.path);
-      await writeFile(filler, Buffer.alloc(bavail * bsize - 2 * 1024 * 1024));
-      const stored: string[] = [];
-      let refused = 0;
-      for (let n = 0; n < 120 && refused < 3; n++) {
-        const answer = await call('store_memory', { content: `${n} ${'y'.repeat(60_000)}` });
-        if (answer.ok) stored.push(String(answer.body['id']));
-        else {
-          refused += 1;
-          expect(answer.problem?.code, answer.text).toBe('storage_unavailable');
-          expect(answer.problem?.detail).toMatch(/disk|space|full/i);
-          expect(answer.text).not.toContain(disk.path);
+        const filler = join(disk.path, 'filler');
+        const { bavail, bsize } = await statfs(disk.path);
+        await writeFile(filler, Buffer.alloc(bavail * bsize - 2 * 1024 * 1024));
+        const stored: string[] = [];
+        let refused = 0;
+        for (let n = 0; n < 120 && refused < 3; n++) {
+          const answer = await call('store_memory', { content: `${n} ${'y'.repeat(60_000)}` });
+          if (answer.ok) stored.push(String(answer.body['id']));
+          else {
+            refused += 1;
+            expect(answer.problem?.code, answer.text).toBe('storage_unavailable');
+            expect(answer.problem?.detail).toMatch(/disk|space|full/i);
+            expect(answer.text).not.toContain(disk.path);
+          }
         }
-      }
-      expect(refused).toBe(3);
-      for (const id of [String(first.body['id']), ...stored]) expect((await call('get_memory', { id })).ok).toBe(true);
-      expect((await call('retrieve_memory', { query: 'flood' })).ok).toBe(true);
+        expect(refused).toBe(3);
+        for (const id of [String(first.body['id']), ...stored]) expect((await call('get_memory', { id })).ok).toBe(true);
+        expect((await call('retrieve_memory', { query: 'flood' })).ok).toBe(true);
 
-      await rm(filler);
-      await eventually(async () => expect((await call('store_memory', { content: 'After the flood.' })).ok).toBe(true));
-      expect(Number((await call('memory_stats', {})).body['memories'])).toBe(stored.length + 2);
-    } finally {
-      await disk.unmount();
-    }
-  }, 40_000);
+        await rm(filler);
+        await eventually(async () => expect((await call('store_memory', { content: 'After the flood.' })).ok).toBe(true));
+        expect(Number((await call('memory_stats', {})).body['memories'])).toBe(stored.length + 2);
+      } finally {
+        await disk.unmount();
+      }
+    },
+    40_000,
+  );
 });

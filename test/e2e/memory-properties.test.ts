@@ -44,7 +44,9 @@ const results = ({ body }: Answer): Found[] => body['results'] as Found[];
 
 describe('export ∘ import', () => {
   const unicode = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }).map((text) => text.toWellFormed());
-  const label = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => text.trim() === text && text.toWellFormed() === text && text !== '');
+  const label = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+    .filter((text) => text.trim() === text && text.toWellFormed() === text && text !== '');
   const memory = fc.record(
     {
       content: unicode,
@@ -65,22 +67,32 @@ describe('export ∘ import', () => {
   const change = fc.record({ at: fc.nat({ max: 7 }), content: unicode, tags: fc.uniqueArray(label, { maxLength: 3 }) });
 
   it('[export-import-identity] brings back every memory as it was, with threads, history, tags, expiry and any text', async () => {
-    const property = fc.asyncProperty(fc.array(memory, { minLength: 1, maxLength: 8 }), fc.array(change, { maxLength: 4 }), async (memories, changes) => {
-      const [from, to] = await Promise.all([someone(), someone()]);
-      const { items } = (await town.done(from, 'store_memories', { items: memories })) as { items: { id: string }[] };
-      for (const { at, content, tags } of changes) {
-        const id = items[at % items.length]?.id;
-        const answer = await town.rest(from, 'update_memory', { id, content, tags });
-        expect(answer.ok || answer.problem?.code === 'conflict', answer.text).toBe(true);
-      }
-      const lines = await town.exported(from);
-      const imported = await town.import(to, lines.map((line) => JSON.stringify(line)));
-      expect(imported.body).toMatchObject({ status: 'succeeded', created: lines.length, duplicates: 0, badLines: 0 });
-      const back = await town.exported(to);
-      expect(back.map(bare)).toEqual(lines.map(bare));
-      const again = await town.import(to, back.map((line) => JSON.stringify(line)));
-      expect(again.body).toMatchObject({ status: 'succeeded', created: 0, duplicates: lines.length });
-    });
+    const property = fc.asyncProperty(
+      fc.array(memory, { minLength: 1, maxLength: 8 }),
+      fc.array(change, { maxLength: 4 }),
+      async (memories, changes) => {
+        const [from, to] = await Promise.all([someone(), someone()]);
+        const { items } = (await town.done(from, 'store_memories', { items: memories })) as { items: { id: string }[] };
+        for (const { at, content, tags } of changes) {
+          const id = items[at % items.length]?.id;
+          const answer = await town.rest(from, 'update_memory', { id, content, tags });
+          expect(answer.ok || answer.problem?.code === 'conflict', answer.text).toBe(true);
+        }
+        const lines = await town.exported(from);
+        const imported = await town.import(
+          to,
+          lines.map((line) => JSON.stringify(line)),
+        );
+        expect(imported.body).toMatchObject({ status: 'succeeded', created: lines.length, duplicates: 0, badLines: 0 });
+        const back = await town.exported(to);
+        expect(back.map(bare)).toEqual(lines.map(bare));
+        const again = await town.import(
+          to,
+          back.map((line) => JSON.stringify(line)),
+        );
+        expect(again.body).toMatchObject({ status: 'succeeded', created: 0, duplicates: lines.length });
+      },
+    );
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
   });
 
@@ -163,7 +175,9 @@ describe('filters', () => {
 
   it('[cursor-complete] pages through everything once, whatever the size of the page', async () => {
     const user = await someone();
-    await town.done(user, 'store_memories', { items: Array.from({ length: 47 }, (_, n) => ({ content: `Page ${n}`, occurredAt: Date.UTC(2020, 0, 1 + (n % 9)) })) });
+    await town.done(user, 'store_memories', {
+      items: Array.from({ length: 47 }, (_, n) => ({ content: `Page ${n}`, occurredAt: Date.UTC(2020, 0, 1 + (n % 9)) })),
+    });
     for (const limit of [1, 7, 46, 47, 100]) {
       const seen: string[] = [];
       let cursor: unknown;
@@ -210,9 +224,11 @@ describe('many writers at once', () => {
         expect(answer.problem?.code, answer.text).toBe('conflict');
       }
     };
-    await Promise.all(Array.from({ length: 6 }, async () => {
-      for (let i = 0; i < 5; i++) await addOne();
-    }));
+    await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        for (let i = 0; i < 5; i++) await addOne();
+      }),
+    );
     const end = await town.done(user, 'get_memory', { id, versions: true });
     expect(end['metadata']).toEqual({ n: 30 });
     expect(end['version']).toBe(31);
@@ -224,7 +240,9 @@ describe('many writers at once', () => {
   it('[duplicate-once] creates one memory of 50 equal stores at once, and unites their tags', async () => {
     const user = await someone();
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, n) => (n % 2 === 0 ? town.rest : town.mcp).call(town, user, 'store_memory', { content: 'Said fifty times.', tags: [`t${n % 25}`] })),
+      Array.from({ length: 50 }, (_, n) =>
+        (n % 2 === 0 ? town.rest : town.mcp).call(town, user, 'store_memory', { content: 'Said fifty times.', tags: [`t${n % 25}`] }),
+      ),
     );
     expect(answers.filter(({ ok }) => !ok).map(({ text }) => text)).toEqual([]);
     expect(answers.filter(({ body }) => body['created'] === true).length).toBe(1);
@@ -251,7 +269,9 @@ describe('many writers at once', () => {
 
   it('[thread-place] keeps (thread, place) unique: 30 at once get 30 places, a taken one is a conflict unless it is the same text', async () => {
     const user = await someone();
-    const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => town.done(user, 'store_memory', { content: n % 3 === 0 ? 'Yes.' : `Turn ${n}.`, thread: 'talk' })));
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => town.done(user, 'store_memory', { content: n % 3 === 0 ? 'Yes.' : `Turn ${n}.`, thread: 'talk' })),
+    );
     expect(answers.map(({ place }) => place as number).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
     expect(answers.every(({ created }) => created === true)).toBe(true);
     const [first] = answers;
@@ -267,7 +287,9 @@ describe('many writers at once', () => {
   it('[batch-all-or-none] stores a batch whole or not at all', async () => {
     const user = await someone();
     await town.done(user, 'store_memory', { content: 'Here already.', thread: 'talk', place: 7 });
-    const answer = await town.rest(user, 'store_memories', { items: [{ content: 'One.' }, { content: 'Two.' }, { content: 'Not this.', thread: 'talk', place: 7 }] });
+    const answer = await town.rest(user, 'store_memories', {
+      items: [{ content: 'One.' }, { content: 'Two.' }, { content: 'Not this.', thread: 'talk', place: 7 }],
+    });
     expect(answer.problem?.code).toBe('conflict');
     expect((await town.done(user, 'memory_stats'))['memories']).toBe(1);
   });

@@ -1,5 +1,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ERROR_TABLE } from '../../src/kernel/errors.ts';
+import { runCommand } from '../support/cli.ts';
 import { expectNoLeaks, type Resources, resourcesNow } from '../support/leaks.ts';
 import { type Citizen, openTown, type Town } from '../support/town.ts';
 import { inProcess, restRequest } from '../support/wire.ts';
@@ -96,6 +98,21 @@ describe('one registry, every surface', () => {
   });
 });
 
+describe('the command line', () => {
+  it('[surfaces-cli] calls every operation, with the answers and error codes of REST', async () => {
+    const client = { url: town.server.url, key: alice.key };
+    for (const operation of town.server.operations) {
+      const input = { ...anyInput(operation.http.path), ...(operation.name === 'retrieve_memory' ? { query: 'ferry' } : {}) };
+      const rest = await town.rest(alice, operation.name, input);
+      const { exitCode, stdout, stderr } = await runCommand(client, ['call', operation.name, '--json', JSON.stringify(input)]);
+      const code = rest.problem?.code;
+      expect(exitCode, `${operation.name}: ${stderr}`).toBe(code === undefined ? 0 : ERROR_TABLE[code].exitCode);
+      if (code === undefined && operation.effect === 'read' && operation.name !== 'whoami')
+        expect(JSON.parse(stdout), operation.name).toEqual(rest.body);
+    }
+  });
+});
+
 describe('strangers to the server', () => {
   const PUBLIC = ['/healthz', '/readyz', '/openapi.json', '/docs', '/docs/style.css', '/docs/app.js'];
 
@@ -104,7 +121,15 @@ describe('strangers to the server', () => {
     const others = ['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/mcp' }));
     const sweep = [...routes, ...others, { method: 'GET', path: '/metrics' }];
     for (const { method, path } of sweep) {
-      for (const authorization of [undefined, '', 'Bearer', 'Basic cG1uOnBtbg==', 'Bearer pmn_', `Bearer pmn_${'0'.repeat(52)}`, `Bearer ${alice.key}x`]) {
+      for (const authorization of [
+        undefined,
+        '',
+        'Bearer',
+        'Basic cG1uOnBtbg==',
+        'Bearer pmn_',
+        `Bearer pmn_${'0'.repeat(52)}`,
+        `Bearer ${alice.key}x`,
+      ]) {
         const headers = { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) };
         const response = await town.send(path, { method, headers, ...(method === 'GET' || method === 'DELETE' ? {} : { body: '{}' }) });
         expect(response.status, `${method} ${path} with ${authorization ?? 'nothing'}`).toBe(401);
@@ -120,7 +145,7 @@ describe('strangers to the server', () => {
     expect(response.status).toBe(401);
   });
 
-  it('[P2-public-routes] says on public routes nothing that is anybody\'s', async () => {
+  it("[P2-public-routes] says on public routes nothing that is anybody's", async () => {
     for (const path of PUBLIC) {
       const response = await fetch(town.server.url + path, { redirect: 'follow' });
       const text = await response.text();

@@ -95,7 +95,11 @@ function environment(dataDir: string, settings: Partial<Settings>): Record<strin
   return { PATH: process.env['PATH'] ?? '', HOME: dataDir, NODE_COMPILE_CACHE: join(dataDir, '..', 'compile-cache'), ...Object.fromEntries(options) };
 }
 
-async function untilPublished(path: string, child: ChildProcess, stderr: () => string): Promise<{ readonly pid: number; readonly url: string; readonly key: string }> {
+async function untilPublished(
+  path: string,
+  child: ChildProcess,
+  stderr: () => string,
+): Promise<{ readonly pid: number; readonly url: string; readonly key: string }> {
   const end = performance.now() + START_LIMIT_MS;
   while (performance.now() < end && child.exitCode === null && child.signalCode === null) {
     const server = read(path);

@@ -103,7 +103,10 @@ export class Town implements AsyncDisposable {
     return { id: user.id, name, key: secret, personal: spaces.find(({ kind }) => kind === 'personal')?.id ?? '' };
   }
 
-  async keyFor(userId: string, { name = 'key', scopes = MEMBER_SCOPES, spaces }: KeyWish = {}): Promise<{ readonly id: string; readonly secret: string }> {
+  async keyFor(
+    userId: string,
+    { name = 'key', scopes = MEMBER_SCOPES, spaces }: KeyWish = {},
+  ): Promise<{ readonly id: string; readonly secret: string }> {
     const { key, secret } = (await this.done(this.admin, 'create_key', { name, userId, scopes, ...(spaces === undefined ? {} : { spaces }) })) as {
       key: { id: string };
       secret: string;
@@ -130,7 +133,13 @@ export class Town implements AsyncDisposable {
 }
 
 /** Starts a server on a folder of its own. */
-export async function openTown({ settings = {}, overrides = {}, logger = silentLogger, sockets = false, realRates = false }: TownOptions = {}): Promise<Town> {
+export async function openTown({
+  settings = {},
+  overrides = {},
+  logger = silentLogger,
+  sockets = false,
+  realRates = false,
+}: TownOptions = {}): Promise<Town> {
   const folder = await temporaryFolder();
   try {
     const chosen = settingsWith({ ...(realRates ? {} : NO_RATES), PORT: 0, STORAGE_WRITERS: 2, ...settings, DATA_DIR: folder.path });

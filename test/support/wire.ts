@@ -47,7 +47,10 @@ export function credentials(caller: Caller): Record<string, string> {
 }
 
 /** Method, path and body of an operation's REST call, by its declaration. */
-export function restRequest(operation: Pick<BoundOperation, 'http'>, input: Input): { readonly method: string; readonly path: string; readonly body?: string } {
+export function restRequest(
+  operation: Pick<BoundOperation, 'http'>,
+  input: Input,
+): { readonly method: string; readonly path: string; readonly body?: string } {
   const { method, path } = operation.http;
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => {

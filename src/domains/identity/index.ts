@@ -1,7 +1,6 @@
 export type { AuthorityChange } from './authority-feed.ts';
-export { LOCAL_CREDENTIAL_ID } from './authenticator.ts';
 export type { SpaceDeletionReport, UserDeletion, UserDeletionReport } from './deletions.ts';
-export { type ApiKey, type AuditRow, IDENTITY_LIMITS, isExternalId, type Member, type Space, type User, type UserRole } from './model.ts';
+export type { ApiKey, AuditRow, Member, Space, User, UserRole } from './model.ts';
 export { bindIdentityOperations, identityOperations } from './operations/index.ts';
 export type { IdentityOperationsService } from './operations/service-type.ts';
 export type { SpaceData, Standing, StandingReport } from './ports.ts';

@@ -1,4 +1,3 @@
-export { MEMORY_LIMITS } from './model.ts';
 export type { MemoryServiceDeps, MemoryServiceLimits } from './deps.ts';
 export { MemoryService } from './service.ts';
 export { bindMemoryOperations, memoryOperations } from './operations/index.ts';

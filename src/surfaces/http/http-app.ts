@@ -6,13 +6,16 @@ import { PolymniaError } from '../../kernel/errors.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { BoundOperation } from '../../kernel/operation.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { docsEndpoints } from './docs-page.ts';
 import { createGuards, SECURITY_HEADERS } from './guards.ts';
 import { createOpenApi } from './openapi.ts';
 import { authenticate, createOperationRoutes } from './operation-routes.ts';
+import { createRequestBudgets } from './prepare-call.ts';
 import { problemReply, translate, unknownRoute } from './problem.ts';
 import { type Endpoint, type Exchange, type HttpContext, type HttpEnv, incomingOf, type Reply, textReply } from './reply.ts';
-import { declaredLength, readBytes } from './request-body.ts';
+import { type BodyLimits, declaredLength, readBytes, SMALL_BODY_BYTES } from './request-body.ts';
+import type { BudgetHolder } from './user-budget.ts';
 import type { Spool } from './upload.ts';
 
 /** Options of the surface, from the option table. Times in milliseconds, sizes in bytes. */
@@ -58,7 +61,8 @@ const DRAIN_RETRY_MS = 2000;
 export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const pipeline = createPipeline(deps);
-  const routes = createOperationRoutes(deps.operations, routeDeps(deps));
+  const budgets = createRequestBudgets({ ...deps.settings, clock: deps.clock });
+  const routes = createOperationRoutes(deps.operations, { ...routeDeps(deps), budgets });
   for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
 
   const openApi = createOpenApi(deps.operations, deps.version);
@@ -68,7 +72,7 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   );
   for (const [path, answer] of docsEndpoints) app.get(path, pipeline(answer));
   if (deps.metrics !== undefined) app.get('/metrics', pipeline(metricsEndpoint(deps.gate, deps.metrics)));
-  if (deps.mcp !== undefined) app.all('/mcp', pipeline(mcpEndpoint(deps, deps.mcp)));
+  if (deps.mcp !== undefined) app.all('/mcp', pipeline(mcpEndpoint(deps, deps.mcp, budgets.bodies)));
 
   app.get('/healthz', () => yesOrNo(true));
   app.get('/readyz', () => yesOrNo(deps.isReady() && !deps.isDraining()));
@@ -77,7 +81,7 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   return app;
 }
 
-function routeDeps(deps: HttpDeps): Parameters<typeof createOperationRoutes>[1] {
+function routeDeps(deps: HttpDeps): Omit<Parameters<typeof createOperationRoutes>[1], 'budgets'> {
   const { gate, clock, logger, settings, spool } = deps;
   return {
     gate,
@@ -167,13 +171,15 @@ function secretMatcher(token: string): (authorization: string) => boolean {
   return (authorization) => timingSafeEqual(digest(authorization), expected);
 }
 
-function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>): Endpoint {
+function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>, bodies: BodyBudget): Endpoint {
   const { clock, settings } = deps;
   const limits = { clock, maxBytes: settings.maxBodyBytes, timeoutMs: settings.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS, option: 'MAX_BODY_BYTES' };
   return async (exchange) => {
     const { context, request, requestId } = exchange;
     const length = request.method === 'POST' ? declaredLength(exchange, limits.maxBytes, limits.option) : 0;
-    const bounded = length === 'unknown' ? await rebuilt(exchange, limits) : request;
+    using held = new DisposableStack();
+    const isSmall = length !== 'unknown' && length <= SMALL_BODY_BYTES;
+    const bounded = isSmall ? request : await largeRequest(exchange, length, limits, (holder, bytes) => held.use(bodies.take(holder, bytes)));
     // The protocol library reads the body itself, without a limit of time.
     const cancel = clock.after(limits.timeoutMs, () => {
       const incoming = incomingOf(context);
@@ -185,11 +191,21 @@ function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>): Endpoin
       cancel();
     }
   };
-}
 
-/** The same request with its chunked body read within the limits. */
-async function rebuilt(exchange: Exchange, limits: Parameters<typeof readBytes>[2]): Promise<Request> {
-  const body = await readBytes(exchange, 'unknown', limits);
-  const { url, method, headers, signal } = exchange.request;
-  return new Request(url, { method, headers: new Headers(headers), body, signal });
+  /** A body that is or may be large is read only for a proven caller, within that caller's share. */
+  async function largeRequest(
+    exchange: Exchange,
+    length: number | 'unknown',
+    limits: Omit<BodyLimits, 'onLarge'>,
+    hold: (holder: BudgetHolder, bytes: number) => void,
+  ): Promise<Request> {
+    const { caller } = await authenticate(deps.gate, exchange.request.headers);
+    if (length !== 'unknown') {
+      hold(caller, length);
+      return exchange.request;
+    }
+    const body = await readBytes(exchange, length, { ...limits, onLarge: () => hold(caller, limits.maxBytes) });
+    const { url, method, headers, signal } = exchange.request;
+    return new Request(url, { method, headers: new Headers(headers), body, signal });
+  }
 }

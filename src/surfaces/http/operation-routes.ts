@@ -4,13 +4,15 @@ import type { BoundOperation, HttpMethod, Principal } from '../../kernel/operati
 import { type AnswerDeps, answerWithEvents, answerWithJson, answerWithLines, type ReadyCall } from './call-answers.ts';
 import { EVENT_STREAM } from './event-stream.ts';
 import { JSON_LINES } from './json-lines.ts';
-import { createPrepare, createRequestBudgets, type Prepare, type PrepareDeps } from './prepare-call.ts';
+import { createPrepare, type Prepare, type PrepareDeps, type RequestBudgets } from './prepare-call.ts';
 import type { Endpoint, ReplyHeaders } from './reply.ts';
 
 /** Every operation's address begins so. */
 export const API_PREFIX = '/api/v1';
 
-export interface RouteDeps extends PrepareDeps, AnswerDeps {}
+export interface RouteDeps extends PrepareDeps, AnswerDeps {
+  readonly budgets: RequestBudgets;
+}
 
 /** One route, ready to be mounted. */
 export interface OperationRoute {
@@ -33,13 +35,12 @@ export function hasEvents(operation: Pick<BoundOperation, 'http' | 'lane'>): boo
 
 /** The routes of all operations, literal paths before parameter paths. Two operations with one address are refused. */
 export function createOperationRoutes(operations: readonly BoundOperation[], deps: RouteDeps): readonly OperationRoute[] {
-  const budgets = createRequestBudgets(deps.maxBodyBytes);
   const routes = operations.map((operation) => {
     const path = operationPath(operation);
     return {
       method: operation.http.method,
       path: path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      answer: createEndpoint(operation, createPrepare(operation, path, deps, budgets), deps),
+      answer: createEndpoint(operation, createPrepare(operation, path, deps, deps.budgets), deps),
     };
   });
   refuseTwins(routes);

@@ -3,10 +3,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { BoundOperation, Principal, Upload } from '../../kernel/operation.ts';
+import { BodyBudget } from './body-budget.ts';
 import { createInputAssembler, type InputAssembler } from './operation-input.ts';
 import type { Exchange } from './reply.ts';
 import { declaredLength, parseJsonObject, readBytes, SMALL_BODY_BYTES } from './request-body.ts';
-import { type Spool, spoolBody } from './upload.ts';
+import { type Spool, spoolBody, UPLOAD_OPTION } from './upload.ts';
 import { UserBudget } from './user-budget.ts';
 
 /** What reading requests needs. Times in milliseconds, sizes in bytes. */
@@ -21,21 +22,26 @@ export interface PrepareDeps {
 
 /** What all routes together may hold before the gate. */
 export interface RequestBudgets {
-  readonly bodies: UserBudget;
+  readonly bodies: BodyBudget;
+  /** Uploads that arrive now. */
   readonly uploads: UserBudget;
+  /** Bytes on disk, from the first one until the call is over: an import may wait for hours. */
+  readonly spooled: UserBudget;
 }
 
-/** Bodies in memory: a user's share as a multiple of the largest body, and all users' together. */
-const BODIES_PER_USER = 4;
-const BODIES_TOTAL = 32;
+/** Uploads at once, and the disk that those in line may fill as a multiple of the largest one. */
 const UPLOADS_PER_USER = 2;
+const UPLOADS_PER_SERVICE = 4;
 const UPLOADS_TOTAL = 8;
 
 /** The budgets of one server. */
-export function createRequestBudgets(maxBodyBytes: number): RequestBudgets {
+export function createRequestBudgets({ clock, maxBodyBytes, maxImportBytes }: Pick<PrepareDeps, 'clock' | 'maxBodyBytes' | 'maxImportBytes'>): RequestBudgets {
+  const uploads = (each: number, what: string): UserBudget =>
+    new UserBudget({ perUser: each * UPLOADS_PER_USER, perService: each * UPLOADS_PER_SERVICE, total: each * UPLOADS_TOTAL, what });
   return {
-    bodies: new UserBudget({ perUser: maxBodyBytes * BODIES_PER_USER, total: maxBodyBytes * BODIES_TOTAL, what: 'large bodies' }),
-    uploads: new UserBudget({ perUser: UPLOADS_PER_USER, total: UPLOADS_TOTAL, what: 'imports' }),
+    bodies: new BodyBudget(clock, maxBodyBytes),
+    uploads: uploads(1, 'imports'),
+    spooled: uploads(maxImportBytes, 'imports of this size'),
   };
 }
 
@@ -98,7 +104,7 @@ async function prepareJson(exchange: Exchange, principal: Principal, assemble: A
   if (length === 0) return { operation: shared.operation, input: assemble(), release: releaseNothing };
   refuseOtherTypes(exchange.request.headers);
   // Small bodies are not counted: the gate's limits bound how many of them wait.
-  const hold = (bytes: number): Disposable => shared.budgets.bodies.take(principal.caller.userId, bytes);
+  const hold = (bytes: number): Disposable => shared.budgets.bodies.take(principal.caller, bytes);
   let held = length !== 'unknown' && length > SMALL_BODY_BYTES ? hold(length) : undefined;
   const release = (): void => held?.[Symbol.dispose]();
   const onLarge = (): void => {
@@ -138,9 +144,13 @@ async function prepareUpload(exchange: Exchange, principal: Principal, assemble:
   if (spool === undefined) throw new PolymniaError('invalid_input', 'This server takes no raw bodies; send JSON.');
   refuseEncoding(exchange.request.headers);
   const input = assemble();
-  const slot = budgets.uploads.take(principal.caller.userId, 1);
-  const limits = { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs };
-  const upload = await spoolBody(exchange, spool, limits).finally(() => slot[Symbol.dispose]());
+  const length = declaredLength(exchange, maxImportBytes, UPLOAD_OPTION);
+  using resources = new DisposableStack();
+  resources.use(budgets.spooled.take(principal.caller, length === 'unknown' ? maxImportBytes : length));
+  const arriving = resources.use(budgets.uploads.take(principal.caller, 1));
+  const upload = await spoolBody(exchange, spool, { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs });
+  arriving[Symbol.dispose]();
+  const held = resources.move();
   let hasRun = false;
   const watched: BoundOperation = {
     ...operation,
@@ -149,8 +159,10 @@ async function prepareUpload(exchange: Exchange, principal: Principal, assemble:
       return operation.run(parsed, ctx);
     },
   };
-  const release = (outcome: CallOutcome | undefined): Promise<void> | undefined =>
-    hasRun && !isRefusedInput(outcome) ? undefined : removeSpooled(spool, upload, exchange.requestId, deps.logger);
+  const release = (outcome: CallOutcome | undefined): Promise<void> | undefined => {
+    held.dispose();
+    return hasRun && !isRefusedInput(outcome) ? undefined : removeSpooled(spool, upload, exchange.requestId, deps.logger);
+  };
   return { operation: watched, input, upload, release };
 }
 

@@ -20,12 +20,13 @@ export interface UploadLimits {
   readonly stallMs: number;
 }
 
-const OPTION = 'MAX_IMPORT_BYTES';
+/** The option that limits an upload. */
+export const UPLOAD_OPTION = 'MAX_IMPORT_BYTES';
 
 /** Spools the raw body of a request within its limits, before any permit is taken. */
 export async function spoolBody(exchange: Exchange, spool: Spool, limits: UploadLimits): Promise<Upload> {
   const { request } = exchange;
-  if (declaredLength(exchange, limits.maxBytes, OPTION) === 0 || request.body === null) {
+  if (declaredLength(exchange, limits.maxBytes, UPLOAD_OPTION) === 0 || request.body === null) {
     throw new PolymniaError('invalid_input', 'The body is empty; send the data to import as the body.');
   }
   const abort = new AbortController();
@@ -68,7 +69,7 @@ function boundedBody(body: ReadableStream<Uint8Array>, limits: UploadLimits, abo
         if (part.done) return controller.close();
         size += part.value.byteLength;
         if (size > limits.maxBytes) {
-          const error = tooLarge(limits.maxBytes, OPTION);
+          const error = tooLarge(limits.maxBytes, UPLOAD_OPTION);
           stop(error);
           throw error;
         }

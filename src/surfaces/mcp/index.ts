@@ -1,3 +1,2 @@
 export { createMcpEndpoint, type McpEndpoint, type McpEndpointDeps } from './mcp-endpoint.ts';
 export type { McpExchange } from './mcp-exchange.ts';
-export { runStdioBridge, type StdioBridgeOptions } from './stdio-client.ts';

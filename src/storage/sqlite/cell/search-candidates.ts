@@ -7,6 +7,8 @@ import { META, metaNumber } from './meta.ts';
 
 /** Best rows by words that take part in ranking. */
 const MAX_MATCHED = 1_000;
+/** Rows looked at beyond those that are answered, to see that the cut parts no equals. */
+const MARGIN = 50;
 /** Filtered rows that are enough to rank without the commonest words. */
 const ENOUGH_MATCHED = 200;
 /** Nearest rows by vector that take part in ranking. */
@@ -41,32 +43,54 @@ export interface Candidate extends LexicalHit {
 /** In the order of {@link toCandidate}; the score or distance stands fifth. */
 const COLUMNS = 'm.id, m.thread, m.place, m.occurred_at';
 
-/** Rows that hold any of the words, best first by BM25. At least one term. */
+/** Rows that hold any of the words, best first by BM25: those that may take part in ranking. At least one term. */
 export function matchedRows(cell: Cell, terms: readonly string[], scope: Scope): Candidate[] {
-  const every = matchExpression(terms);
-  const economic = scope.all || scope.ids === undefined ? economicExpression(cell, terms) : every;
-  const rows = matches(cell, economic, scope);
-  // A filter may leave too little of the rows with rarer words.
-  const enough = scope.all || economic === every || rows.length >= ENOUGH_MATCHED;
-  return (enough ? rows : matches(cell, every, scope)).map((row) => toCandidate(row, -Number(row[4])));
+  return bestRows(cell, terms, scope, MAX_MATCHED);
 }
 
-function matches(cell: Cell, expression: string, { where, ids }: Scope): readonly Tuple[] {
+/**
+ * The best `limit` rows and whoever equals the last of them, perhaps some more: enough where nothing but the words ranks.
+ * Sorting and handing over all matches costs as much as finding them.
+ */
+export function bestMatchedRows(cell: Cell, terms: readonly string[], scope: Scope, limit: number): Candidate[] {
+  const most = Math.min(MAX_MATCHED, limit + MARGIN);
+  const rows = bestRows(cell, terms, scope, most);
+  const cutsEquals = rows.length === most && rows[limit - 1]?.score === rows.at(-1)?.score;
+  return cutsEquals ? matchedRows(cell, terms, scope) : rows;
+}
+
+/** Does any memory of the space belong to a thread? Only then rows lend each other score. */
+export function hasThreads(cell: Cell): boolean {
+  return cell.get('select 1 from memories where thread is not null limit 1') !== undefined;
+}
+
+function bestRows(cell: Cell, terms: readonly string[], scope: Scope, limit: number): Candidate[] {
+  const every = matchExpression(terms);
+  const economic = scope.all || scope.ids === undefined ? economicExpression(cell, terms) : every;
+  const rows = matches(cell, economic, scope, limit);
+  // A filter may leave too little of the rows with rarer words.
+  const enough = scope.all || economic === every || rows.length >= Math.min(ENOUGH_MATCHED, limit);
+  return (enough ? rows : matches(cell, every, scope, limit)).map((row) => toCandidate(row, -Number(row[4])));
+}
+
+function matches(cell: Cell, expression: string, { where, ids }: Scope, limit: number): readonly Tuple[] {
   if (ids === undefined) {
     return cell.tuples(
       `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
-       where memory_text match ? and ${where.sql} and alive() order by score limit ${MAX_MATCHED}`,
+       where memory_text match ? and ${where.sql} and alive() order by score limit ?`,
       expression,
       ...where.values,
+      limit,
     );
   }
   return cell.tuples(
     `select ${COLUMNS}, f.score from
        (select rowid as id, bm25(memory_text) as score from memory_text
-        where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ${MAX_MATCHED}) f
+        where memory_text match ? and +rowid ${ids.sql} and alive() order by score limit ?) f
      cross join memories m on m.id = f.id order by f.score`,
     expression,
     ...ids.values,
+    limit,
   );
 }
 

@@ -13,7 +13,7 @@ import type { SearchAnswer, SearchHit, SearchRequest } from '../../../domains/me
 import { queryTerms } from '../../../domains/memory/text/tokenise.ts';
 import type { Cell } from './cell.ts';
 import { MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
-import { matchedRows, nearestRows, rowsAt, scopeOf, type Scope } from './search-candidates.ts';
+import { bestMatchedRows, hasThreads, matchedRows, nearestRows, rowsAt, scopeOf, type Candidate, type Scope } from './search-candidates.ts';
 import { pendingCount, searchableModel, targetModel } from './vectors.ts';
 
 /** Age at which the time part of a score has halved: 30 days. */
@@ -53,7 +53,7 @@ export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
 function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: number): Scored[] {
   const terms = queryTerms(request.query);
   if (terms.length === 0) return [];
-  const matched = favourDates(matchedRows(cell, terms, scope), request.spans ?? []);
+  const matched = favourDates(matchedFor(cell, request, terms, scope), request.spans ?? []);
   if (request.spans !== undefined) matched.sort((a, b) => b.score - a.score);
   const candidates = [...matched, ...rowsAt(cell, missingNeighbours(matched), scope)];
   const occurredAt = new Map(candidates.map((candidate) => [candidate.row, candidate.occurredAt]));
@@ -62,6 +62,13 @@ function lexicalList(cell: Cell, request: SearchRequest, scope: Scope, now: numb
   return ranked.map((hit) =>
     withRecency({ row: hit.row, occurredAt: occurredAt.get(hit.row) ?? 0, score: hit.score, why: () => reasons(hit, best) }, request, now),
   );
+}
+
+/** All that may rank; where words alone decide, no more than can be among the answers. */
+function matchedFor(cell: Cell, request: SearchRequest, terms: readonly string[], scope: Scope): Candidate[] {
+  const { vector, spans = [], recencyWeight = 0, limit } = request;
+  const byWordsAlone = vector === undefined && spans.length === 0 && recencyWeight <= 0 && !hasThreads(cell);
+  return byWordsAlone ? bestMatchedRows(cell, terms, scope, limit) : matchedRows(cell, terms, scope);
 }
 
 /** A row's own words with the share it would get as a thread of one, and what the rest of its thread added; of the best score. */

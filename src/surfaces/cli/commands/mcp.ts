@@ -1,6 +1,6 @@
 import { sleep, startDeadline } from '../../../kernel/abort.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
-import { runStdioBridge } from '../../mcp/stdio-client.ts';
+import { runStdioBridge } from '../../mcp/stdio-bridge.ts';
 import type { Command, Invocation } from '../command.ts';
 import { dataDirOf, findServer, NO_SERVER, type ServerTarget } from '../find-server.ts';
 import { createRestClient, DEFAULT_TIMEOUT_MS } from '../rest-client.ts';

@@ -12,7 +12,7 @@ import { sampleOperations } from './sample-operations-test-kit.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import { isRecord } from './json-rpc.ts';
 import { createMcpEndpoint } from './mcp-endpoint.ts';
-import { runStdioBridge } from './stdio-client.ts';
+import { runStdioBridge } from './stdio-bridge.ts';
 
 const seen: SeenCall[] = [];
 const requests: Headers[] = [];
@@ -124,7 +124,7 @@ const MODERN_META = {
 };
 
 describe('a bridge as a child process', () => {
-  const module = new URL('./stdio-client.ts', import.meta.url).href;
+  const module = new URL('./stdio-bridge.ts', import.meta.url).href;
   const script = `
     import { runStdioBridge } from ${JSON.stringify(module)};
     await runStdioBridge({ url: process.argv[1], key: process.argv[2], stdin: process.stdin, stdout: process.stdout, signal: new AbortController().signal });
