@@ -161,7 +161,7 @@ export interface Operation<Service, Input extends z.ZodObject, Output extends z.
   readonly http: { readonly method: HttpMethod; readonly path: string };
   /** Not offered as an MCP tool (administration belongs to people, not to models). */
   readonly hiddenFromModels?: boolean;
-  /** Rate units of a call; default 1, and one per space for `spaces` targets. */
+  /** Rate units of a call; default 1. The gate takes them once per space for `spaces` targets. */
   rateCost?(this: void, input: z.output<Input>): number;
   /** REST accepts a raw body of this media type, spooled to disk and handed over as `ctx.upload`. */
   readonly upload?: { readonly mediaType: string };

@@ -82,7 +82,7 @@ describe('calls that are cut off', () => {
   it("[P2-abort-storm] leak no byte into anybody else's answers: 10,000 cut at random moments while 20 users look", async () => {
     const random = createSeededRandom(Date.now());
     const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
-    let started = 0;
+    const progress = { started: 0 };
     let cutOff = 0;
     let answered = 0;
     let verified = 0;
@@ -90,7 +90,7 @@ describe('calls that are cut off', () => {
 
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     const calls: readonly ((user: Storyteller) => readonly [string, Input])[] = [
-      ({ secret }) => ['store_memory', { content: `Cut ${started}: ${secret}`, expiresIn: 3600 }],
+      ({ secret }) => ['store_memory', { content: `Cut ${progress.started}: ${secret}`, expiresIn: 3600 }],
       ({ secret }) => ['retrieve_memory', { query: `story sea ${secret}` }],
       () => ['search_memory', { limit: 20 }],
       () => ['list_tags', {}],
@@ -98,8 +98,8 @@ describe('calls that are cut off', () => {
     ];
 
     const storm = async (): Promise<void> => {
-      while (started < CALLS) {
-        started += 1;
+      while (progress.started < CALLS) {
+        progress.started += 1;
         const user = pick(users);
         const [name, input] = pick(calls)(user);
         const overMcp = random() < 0.2;
@@ -120,7 +120,7 @@ describe('calls that are cut off', () => {
       }
     };
     const verify = async (user: Storyteller): Promise<void> => {
-      while (started < CALLS) {
+      while (progress.started < CALLS) {
         const answer = await town.rest(user, 'retrieve_memory', { query: `story sea ${user.secret}`, limit: 3 });
         const leak = foreign(answer.text, user);
         if (leak !== undefined) found.push(`${user.name} saw ${leak}`);

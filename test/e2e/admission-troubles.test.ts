@@ -9,7 +9,7 @@ import { eventually, expectIdle } from '../support/leaks.ts';
 import { temporaryFolder } from '../support/storage.ts';
 import { whyNoTrace, withSlowSync } from '../support/strace.ts';
 import { type Citizen, openTown, type Town } from '../support/town.ts';
-import { type Answer, credentials } from '../support/wire.ts';
+import { type Answer, credentials, readerOf } from '../support/wire.ts';
 
 /** What a held call costs its user. */
 const COST_US = 1000;
@@ -226,9 +226,8 @@ describe('authority that ends while a stream runs', () => {
 
   it('[authority-5s] ends the export within 5 s, short of its end line', async () => {
     await using town = await openTown({ sockets: true });
-    const owner = await town.citizen('host');
     for (const [n, [what, lose]] of losses.entries()) {
-      const member = await town.citizen(`member ${n}`);
+      const [owner, member] = await Promise.all([town.citizen(`host ${n}`), town.citizen(`member ${n}`)]);
       const space = await town.sharedSpace(owner, `space ${n}`, [[member, 'reader']]);
       // More than the buffers of a connection hold, so that the stream cannot end by itself.
       const big = Array.from({ length: 100 }, (_, i) => ({ content: `${i} ${'x'.repeat(60_000)}` }));
@@ -238,7 +237,7 @@ describe('authority that ends while a stream runs', () => {
       const response = await town.send(`/api/v1/memories/export?space=${space}`, {
         headers: { ...credentials({ key: key.secret }), accept: 'application/x-ndjson' },
       });
-      const reader = response.body!.getReader();
+      const reader = readerOf(response);
       expect((await reader.read()).done).toBe(false);
       expect(town.server.gate.inFlight, what).toBe(1);
       const lost = performance.now();

@@ -10,7 +10,7 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { type ChildServer, startChild } from '../support/child-server.ts';
 import { eventually } from '../support/leaks.ts';
 import { temporaryFolder } from '../support/storage.ts';
-import { type Caller, callRest, credentials, inProcess } from '../support/wire.ts';
+import { type Caller, callRest, credentials, inProcess, operationNamed, readerOf } from '../support/wire.ts';
 
 const ROUNDS = 20;
 const WRITERS = 6;
@@ -146,7 +146,7 @@ describe('kill -9', () => {
       });
       expect(response.status).toBe(200);
       // Killed when the import has told of some progress, long before its end.
-      const reader = response.body!.getReader();
+      const reader = readerOf(response);
       expect(Buffer.from((await reader.read()).value ?? []).toString()).toContain('event: progress');
       await server.kill();
       await reader.cancel().catch(() => {});
@@ -156,7 +156,7 @@ describe('kill -9', () => {
     const settings = settingsWith({ ...SETTINGS, DATA_DIR: dataDir, PORT: 0, SWEEP_INTERVAL: 20 });
     await using server = await startServer(settings, silentLogger, { checkOutputs: true, clock });
     const send = inProcess(server.fetch);
-    const stats = server.operations.find(({ name }) => name === 'memory_stats')!;
+    const stats = operationNamed(server.operations, 'memory_stats');
     const count = async (): Promise<number> => Number((await callRest(send, user, stats, {})).body['memories']);
     expect(await count()).toBeLessThan(lines.length);
     await eventually(async () => expect(await count()).toBe(lines.length), 20_000);

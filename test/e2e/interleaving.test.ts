@@ -5,7 +5,6 @@ import { runCommand } from '../support/cli.ts';
 import { expectNoLeaks, type Resources, resourcesNow } from '../support/leaks.ts';
 import { type Call, MemoryModel, sequence } from '../support/memory-model.ts';
 import { type Citizen, openTown, type Town } from '../support/town.ts';
-import type { Answer, Input } from '../support/wire.ts';
 
 let before: Resources;
 let town: Town;

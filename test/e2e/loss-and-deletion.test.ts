@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { eventually } from '../support/leaks.ts';
 import { canary, openTown } from '../support/town.ts';
-import { callRest, type Input, inProcess } from '../support/wire.ts';
+import { callRest, type Input, inProcess, operationNamed } from '../support/wire.ts';
 
 /** Files of a folder in which the word stands, as text or inside a database page. */
 async function filesWith(folder: string, word: string): Promise<string[]> {
@@ -145,13 +145,7 @@ describe('a full disk', () => {
         const settings = settingsWith({ DATA_DIR: join(disk.path, 'data'), PORT: 0, STORAGE_WRITERS: 2, RATE_LIMIT_MEMORY_PER_MIN: 1_000_000 });
         await using server = await startServer(settings, silentLogger, { checkOutputs: true });
         const send = inProcess(server.fetch);
-        const call = (name: string, input: Input) =>
-          callRest(
-            send,
-            { key: server.localKey },
-            server.operations.find((operation) => operation.name === name)!,
-            input,
-          );
+        const call = (name: string, input: Input) => callRest(send, { key: server.localKey }, operationNamed(server.operations, name), input);
         const first = await call('store_memory', { content: 'Before the flood.' });
         expect(first.ok).toBe(true);
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '../../src/config/options.ts';
 import { operations } from '../../src/app/operations.ts';
-import { type Answer, type Caller, callRest, type Input, overSocket, type Send } from './wire.ts';
+import { type Answer, type Caller, callRest, type Input, operationNamed, overSocket, type Send } from './wire.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_LIMIT_MS = 20_000;
@@ -41,7 +41,8 @@ export async function startChild({ dataDir, settings = {}, under = [] }: ChildOp
   await mkdir(dataDir, { recursive: true });
   // What a killed server left there is no sign of the new one.
   await rm(published, { force: true });
-  const [command = process.execPath, ...args] = [...under, process.execPath, MAIN, 'serve', '--port', '0', '--data-dir', dataDir];
+  const server = [process.execPath, MAIN, 'serve', '--port', '0', '--data-dir', dataDir];
+  const [command = '', ...args] = under.concat(server);
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment(dataDir, settings), cwd: dataDir });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr = (stderr + chunk).slice(-4000)));
@@ -67,9 +68,7 @@ function handle(pid: number, url: string, admin: Caller, gone: Promise<[number |
     admin,
     send,
     rest(caller, name, input = {}, headers = {}) {
-      const operation = operations.find((each) => each.name === name);
-      if (operation === undefined) throw new Error(`there is no operation ${name}`);
-      return callRest(send, caller, operation, input, { headers });
+      return callRest(send, caller, operationNamed(operations, name), input, { headers });
     },
     kill,
     async stop() {

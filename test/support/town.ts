@@ -5,7 +5,7 @@ import { settingsWith } from '../../src/config/settings.ts';
 import { type Logger, silentLogger } from '../../src/kernel/logger.ts';
 import type { BoundOperation, Role, Scope } from '../../src/kernel/operation.ts';
 import { temporaryFolder } from './storage.ts';
-import { type Answer, type Caller, callMcp, callRest, type Input, inProcess, overSocket, restAnswer, type Send } from './wire.ts';
+import { type Answer, type Caller, callMcp, callRest, type Input, inProcess, operationNamed, overSocket, restAnswer, type Send } from './wire.ts';
 
 /** A user of the town, with a key that holds every scope a member's key can hold. */
 export interface Citizen extends Caller {
@@ -44,7 +44,6 @@ export class Town implements AsyncDisposable {
   /** The owner, who holds every scope. */
   readonly admin: Caller;
   readonly send: Send;
-  readonly #operationByName: ReadonlyMap<string, BoundOperation>;
   readonly #folder: AsyncDisposable;
 
   constructor(server: RunningServer, folder: AsyncDisposable & { readonly path: string }, sockets: boolean) {
@@ -53,13 +52,10 @@ export class Town implements AsyncDisposable {
     this.#folder = folder;
     this.admin = { key: server.localKey };
     this.send = sockets ? overSocket(server.url) : inProcess(server.fetch);
-    this.#operationByName = new Map(server.operations.map((operation) => [operation.name, operation]));
   }
 
   operation(name: string): BoundOperation {
-    const operation = this.#operationByName.get(name);
-    if (operation === undefined) throw new Error(`there is no operation ${name}`);
-    return operation;
+    return operationNamed(this.server.operations, name);
   }
 
   /** One call over REST. */

@@ -29,6 +29,8 @@ export function inProcess(fetchApp: (request: Request) => Promise<Response>): Se
   return (path, init) => {
     const headers = new Headers(init.headers);
     headers.set('host', 'localhost');
+    // As a client over a socket says it.
+    if (typeof init.body === 'string') headers.set('content-length', String(Buffer.byteLength(init.body)));
     return fetchApp(new Request(`http://localhost${path}`, { ...init, headers }));
   };
 }
@@ -70,6 +72,19 @@ function queryOf(fields: Input): string {
     for (const each of Array.isArray(value) ? value : [value]) query.append(name, typeof each === 'object' ? JSON.stringify(each) : String(each));
   }
   return query.toString();
+}
+
+/** The operation of that name in a registry. */
+export function operationNamed<Named extends { readonly name: string }>(operations: readonly Named[], name: string): Named {
+  const operation = operations.find((each) => each.name === name);
+  if (operation === undefined) throw new Error(`there is no operation ${name}`);
+  return operation;
+}
+
+/** Reads an answer's body as it comes. */
+export function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> {
+  if (response.body === null) throw new Error(`the answer ${response.status} has no body`);
+  return response.body.getReader();
 }
 
 /** One call over REST. */

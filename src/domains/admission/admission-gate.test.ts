@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { ManualClock } from '../../kernel/clock.ts';
 import { formatRecordId } from '../../kernel/ids.ts';
 import type { PolymniaError } from '../../kernel/errors.ts';
@@ -59,6 +60,48 @@ describe('authorise', () => {
     expect(await codeOf(gate.call(many, alice, { spaces: ['space_shared', 'space_bob'] }, options()))).toBe('not_found');
     const nine = Array.from({ length: 9 }, (_, index) => `space_${index}`);
     expect(await codeOf(gate.call(many, alice, { spaces: nine }, options()))).toBe('invalid_input');
+  });
+
+  test('a credential that went between its proof and the call is refused, and costs and runs nothing', async () => {
+    const { gate, town } = gateKit();
+    const ran: unknown[] = [];
+    town.gone.add(alice.credential.id);
+    const late = operationOf(async () => void ran.push(1));
+    expect(await gate.call(late, alice, {}, options())).toMatchObject({ ok: false, error: { code: 'unauthenticated' }, rate: { remaining: 1000 } });
+    expect(await codeOf(gate.stream({ ...late, stream: async function* () {} }, alice, {}, options()))).toBe('unauthenticated');
+    expect(ran).toEqual([]);
+    expect(gate.inFlight).toBe(0);
+  });
+
+  test('what a stream has read ahead is not given out after its credential went', async () => {
+    const { gate, town } = gateKit();
+    const stream = async function* (): AsyncGenerator<number> {
+      for (let item = 0; ; item += 1) yield item;
+    };
+    const outcome = await gate.stream({ ...echo, stream }, alice, {}, options());
+    if (!outcome.ok) throw outcome.error;
+    const items = outcome.items[Symbol.asyncIterator]();
+    expect(await items.next()).toMatchObject({ value: 0 });
+    for (const tell of town.listeners) tell({ credentialId: alice.credential.id });
+    await expect(items.next()).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  test('a ranked read costs one unit for each space it looks into', async () => {
+    const { gate, town } = gateKit();
+    const many = operationOf(async () => 1, { target: { kind: 'spaces', role: 'reader' } });
+    expect(await gate.call(many, alice, { spaces: 'all' }, options())).toMatchObject({ ok: true, rate: { remaining: 998 } });
+    town.readableSpaces = async () => Array.from({ length: 101 }, (_, index) => space(`u${index}`));
+    expect(await codeOf(gate.call(many, alice, { spaces: 'all' }, options()))).toBe('invalid_input');
+  });
+
+  test('a problem names fields from outside by their beginning only, and not thousands of them', async () => {
+    const { gate } = gateKit();
+    const strict = operationOf(async () => 1, { input: z.strictObject({}) });
+    const name = 'x'.repeat(100_000);
+    const long = await gate.call(strict, alice, { [name]: 1 }, options());
+    expect(long.ok || long.error.message.length).toBeLessThan(400);
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`f${index}`, 1]));
+    expect(await gate.call(strict, alice, many, options())).toMatchObject({ error: { code: 'invalid_input', message: expect.stringContaining('more than 100 fields') } });
   });
 
   test('input that does not parse says which field, and costs one unit of the rate', async () => {

@@ -1,4 +1,4 @@
-import { abortError, startDeadline, type Deadline } from '../../kernel/abort.ts';
+import { abortError, startDeadline, throwIfAborted, type Deadline } from '../../kernel/abort.ts';
 import { BoundedMap } from '../../kernel/bounded-map.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
@@ -6,7 +6,7 @@ import type { Permit } from '../../kernel/fair-gate.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { type BoundOperation, type Caller, LANES, type OperationContext, type Principal, type SpaceAccess } from '../../kernel/operation.ts';
 import { Lanes, type LaneState, type LaneTable } from './lanes.ts';
-import { LiveCalls } from './live-calls.ts';
+import { groundGone, LiveCalls } from './live-calls.ts';
 import type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 import { parseInput } from './parse-input.ts';
 import type { Authority, CallObserver, StorageAccounts } from './ports.ts';
@@ -168,12 +168,14 @@ export class AdmissionGate implements Gate, Disposable {
     const { caller } = principal;
     refuseScope(operation, principal);
     const authorised = await this.#authorise(operation, principal, rawInput);
+    // From here to the list of live calls nothing waits: a loss is seen here, or ends the call from there.
+    if (!this.#deps.authority.stands(principal)) throw groundGone();
     if (!authorised.ok) {
       onRate(this.#rates.take(caller, operation.lane, 1));
       throw authorised.failure;
     }
     const { input, spaces } = authorised;
-    onRate(this.#rates.take(caller, operation.lane, operation.rateCost(input)));
+    onRate(this.#rates.take(caller, operation.lane, operation.rateCost(input) * spacesCounted(operation, spaces)));
     const { timeoutMs, timeoutName } = this.#lanes.limits(operation.lane);
     const deadline = startDeadline(this.#deps.clock, timeoutMs, timeoutName, options.signal);
     const live = this.#live.add(principal, spaces, deadline);
@@ -274,7 +276,7 @@ export class AdmissionGate implements Gate, Disposable {
     return new Promise((resolve, reject) => {
       let cancelGrace = (): void => {};
       const onAbort = (): void => {
-        cancelGrace = this.#deps.clock.after(STOP_GRACE_MS, () => reject(toPolymniaError(signal.reason)));
+        cancelGrace = this.#deps.clock.after(STOP_GRACE_MS, () => reject(abortError(signal)));
       };
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
@@ -306,6 +308,8 @@ export class AdmissionGate implements Gate, Disposable {
       },
       async next() {
         try {
+          // What was read ahead is not given out on authority that is gone.
+          throwIfAborted(signal);
           const result = await source.next();
           if (result.done === true) end();
           return result;
@@ -361,6 +365,11 @@ function refuseScope(operation: BoundOperation, principal: Principal): void {
   const { scope } = operation;
   if (scope === null || principal.credential.scopes.includes(scope)) return;
   throw new PolymniaError('forbidden', `${operation.name} needs a credential with scope ${scope}.`, { details: { neededScope: scope } });
+}
+
+/** A ranked read is one read per space. */
+function spacesCounted({ target }: BoundOperation, spaces: readonly SpaceAccess[]): number {
+  return target.kind === 'spaces' ? Math.max(1, spaces.length) : 1;
 }
 
 function withRate<T extends object>(outcome: T, rate: RateStanding | undefined): T & { readonly rate?: RateStanding } {

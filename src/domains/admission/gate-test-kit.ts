@@ -39,6 +39,12 @@ export class SmallTown implements Authority {
     return principal(secret.slice(4));
   }
 
+  readonly gone = new Set<string>();
+
+  stands({ credential }: Principal): boolean {
+    return !this.gone.has(credential.id);
+  }
+
   async space({ caller: { userId } }: Principal, spaceId: string | undefined): Promise<SpaceAccess> {
     if (spaceId === undefined || spaceId === `space_${userId}`) return space(userId);
     if (spaceId === 'space_shared') return { ...space('shared', 'reader'), personal: false };

@@ -9,6 +9,11 @@ interface LiveCall {
   readonly deadline: Deadline;
 }
 
+/** The answer to a call whose credential, role or user went meanwhile. */
+export function groundGone(): PolymniaError {
+  return new PolymniaError('unauthenticated', 'The credential, role or user this call rested on is gone.');
+}
+
 /** Calls and streams that run now, so that one whose ground is gone can be ended at once. */
 export class LiveCalls {
   readonly #calls = new Set<LiveCall>();
@@ -32,7 +37,7 @@ export class LiveCalls {
   /** Ends every call that rested on what is gone. */
   end(change: AuthorityChange): void {
     for (const call of this.#calls) {
-      if (rests(call, change)) call.deadline.abort(new PolymniaError('unauthenticated', 'The credential, role or user this call rested on is gone.'));
+      if (rests(call, change)) call.deadline.abort(groundGone());
     }
   }
 }

@@ -5,6 +5,8 @@ import type { Caller, Lane, Principal, SpaceAccess } from '../../kernel/operatio
 export interface Authority {
   /** Rejects with `unauthenticated` (one text for every reason) or `forbidden` (on behalf of, without the scope). */
   authenticate(secret: string, onBehalfOf?: string): Promise<Principal>;
+  /** False once the credential or user of a principal proved earlier is gone. */
+  stands(principal: Principal): boolean;
   /** By public id; undefined = the personal space. Not a member, or outside the credential's spaces: `not_found`. */
   space(principal: Principal, spaceId: string | undefined): Promise<SpaceAccess>;
   /** By the key inside a record id; as `space`. */

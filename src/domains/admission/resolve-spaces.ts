@@ -7,6 +7,8 @@ type Input = Readonly<Record<string, unknown>>;
 
 /** Spaces one ranked read may name. */
 const MAX_SPACES = 8;
+/** Spaces "all" may mean: each is a read of its own. */
+const MAX_ALL_SPACES = 100;
 
 /**
  * The spaces a call is about, each with a role that suffices. What the caller may not see is `not_found`, in the words of a
@@ -55,10 +57,15 @@ async function spaceOfRecord(authority: Authority, target: Target & { kind: 'rec
 async function manySpaces(authority: Authority, principal: Principal, input: Input): Promise<readonly SpaceAccess[]> {
   const { spaces } = input;
   if (spaces === undefined) return [await authority.space(principal, textField(input, 'space'))];
-  if (spaces === 'all') return authority.readableSpaces(principal);
+  if (spaces === 'all') return everySpace(await authority.readableSpaces(principal));
   const ids = [...new Set(Array.isArray(spaces) ? spaces.map(String) : [])];
   if (ids.length > MAX_SPACES) throw new PolymniaError('invalid_input', `"spaces" names ${ids.length} spaces; at most ${MAX_SPACES}, or "all".`);
   return Promise.all(ids.map((id) => authority.space(principal, id)));
+}
+
+function everySpace(spaces: readonly SpaceAccess[]): readonly SpaceAccess[] {
+  if (spaces.length <= MAX_ALL_SPACES) return spaces;
+  throw new PolymniaError('invalid_input', `"all" would be ${spaces.length} spaces; above ${MAX_ALL_SPACES} name up to ${MAX_SPACES} of them instead.`);
 }
 
 function textField(input: Input, field: string): string | undefined {

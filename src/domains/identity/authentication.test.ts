@@ -49,6 +49,26 @@ test('unknown, malformed, revoked, expired, disabled, deleted: one text', async 
   expect(new Set(texts)).toEqual(new Set(['unauthenticated: The credential is missing or not valid. undefined']));
 });
 
+test('a principal stands until its key, user or service is lost, or its key expires; a change that takes nothing leaves it', async () => {
+  const { identity, owner, clock } = kit;
+  const [ann, ben] = [await kit.user('a'), await kit.user('b')];
+  const proved = await identity.authenticate(ann.secret);
+  const other = await identity.authenticate(ben.secret);
+  await identity.users.update(owner, ann.user.id, { weight: 2 });
+  expect([identity.stands(proved), identity.stands(other)]).toEqual([true, true]);
+  await identity.keys.revoke(owner, ann.keyId);
+  expect([identity.stands(proved), identity.stands(other)]).toEqual([false, true]);
+  await identity.users.update(owner, ben.user.id, { status: 'disabled' });
+  await identity.users.update(owner, ben.user.id, { status: 'active' });
+  const again = await identity.authenticate(ben.secret);
+  expect([identity.stands(other), identity.stands(again)]).toEqual([false, true]);
+  const { secret } = await identity.keys.create(owner, { name: 'service', scopes: ['on_behalf', 'memory:read'], expiresAt: clock.now() + 1000 });
+  const served = await identity.authenticate(secret, 'guest');
+  expect(identity.stands(served)).toBe(true);
+  clock.advance(1000);
+  expect(identity.stands(served)).toBe(false);
+});
+
 test('enabling counts at once, although the refusal was remembered', async () => {
   const { user, secret } = await kit.user('a');
   await kit.identity.users.update(kit.owner, user.id, { status: 'disabled' });

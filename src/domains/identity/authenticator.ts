@@ -14,6 +14,8 @@ const CACHE_SIZE = 20_000;
 /** Unknown secrets are remembered for a moment only. */
 const UNKNOWN_MS = 5000;
 const UNKNOWN_SIZE = 10_000;
+/** Losses of authority remembered one by one; of what was proved before an older one, nothing stands. */
+const LOSSES_SIZE = 10_000;
 
 const SECRET = /^pmn_[0-9a-hjkmnp-tv-z]{52}$/;
 /** Id under which calls with the server's local credential stand in the audit. */
@@ -34,20 +36,31 @@ interface Proved {
   readonly expiresAt: number;
 }
 
+/** When a principal was proved, and until when the proof holds. */
+interface Proof {
+  readonly generation: number;
+  readonly expiresAt: number;
+}
+
 /** Proves who calls. All its caches are bounded; their keys are full hashes, so none can meet another's entry. */
 export class Authenticator {
   readonly #deps: AuthenticatorDeps;
   readonly #localHash: string;
   readonly #proved: BoundedMap<string, Proved>;
   readonly #unknown: BoundedMap<string, true>;
+  readonly #proofs = new WeakMap<Principal, Proof>();
+  /** Generation of the last loss of each user and credential. */
+  readonly #losses: BoundedMap<string, number>;
   /** Grows with each drop: what was read before one must not be kept after it. */
   #generation = 0;
+  #oldestStanding = 0;
 
   constructor(deps: AuthenticatorDeps) {
     this.#deps = deps;
     this.#localHash = hashSecret(deps.localSecret);
     this.#proved = new BoundedMap({ maxSize: CACHE_SIZE, ttl: { ms: CACHE_MS, clock: deps.clock } });
     this.#unknown = new BoundedMap({ maxSize: UNKNOWN_SIZE, ttl: { ms: UNKNOWN_MS, clock: deps.clock } });
+    this.#losses = new BoundedMap({ maxSize: LOSSES_SIZE, onEvict: (_key, generation) => (this.#oldestStanding = generation) });
   }
 
   /** Rejects with `unauthenticated`, in one text for every reason, or `forbidden` for `onBehalfOf` without the scope. */
@@ -70,6 +83,23 @@ export class Authenticator {
     }
   }
 
+  /** As {@link forget}, and nothing that was proved before stands any more. */
+  lost(changed: { readonly userId?: string; readonly credentialId?: string }): void {
+    this.forget(changed);
+    for (const id of [changed.userId, changed.credentialId]) if (id !== undefined) this.#losses.set(id, this.#generation);
+  }
+
+  /**
+   * Does a principal proved earlier still rest on what it was proved by? False after a loss, and after the key's expiry.
+   * Between proof and call a body is read, for hours if its sender likes.
+   */
+  stands(principal: Principal): boolean {
+    const proof = this.#proofs.get(principal);
+    if (proof === undefined || proof.expiresAt <= this.#deps.clock.now()) return false;
+    const lostAt = (id: string): number => this.#losses.get(id) ?? this.#oldestStanding;
+    return proof.generation >= lostAt(principal.caller.userId) && proof.generation >= lostAt(principal.credential.id);
+  }
+
   #kept(key: string): Proved | undefined {
     const proved = this.#proved.get(key);
     if (proved === undefined || proved.expiresAt > this.#deps.clock.now()) return proved;
@@ -90,6 +120,7 @@ export class Authenticator {
   }
 
   #keep(key: string, proved: Proved, generation: number): Proved {
+    this.#proofs.set(proved.principal, { generation, expiresAt: proved.expiresAt });
     if (generation === this.#generation) this.#proved.set(key, proved);
     return proved;
   }

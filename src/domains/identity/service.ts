@@ -88,6 +88,11 @@ export class IdentityService implements AsyncDisposable {
     return this.#authenticator.authenticate(secret, onBehalfOf);
   }
 
+  /** Is what the principal was proved by still there? For calls that come long after their proof. */
+  stands(principal: Principal): boolean {
+    return this.#authenticator.stands(principal);
+  }
+
   /** By public id; undefined = the personal space. Not a member, or outside the credential's spaces: `not_found`. */
   space(principal: Principal, spaceId: string | undefined): Promise<SpaceAccess> {
     return this.#directory.space(principal, spaceId);
@@ -179,8 +184,8 @@ export class IdentityService implements AsyncDisposable {
 
   #core(): IdentityCore {
     const { store, spaceData, clock, ids } = this.#deps;
-    const forget = (change: AuthorityChange): void => {
-      if (change.spaceId === undefined) this.#authenticator.forget(change);
+    const drop = (change: AuthorityChange, ofUser: 'forget' | 'lost'): void => {
+      if (change.spaceId === undefined) this.#authenticator[ofUser](change);
       if (change.credentialId === undefined) this.#directory.forget(change);
     };
     return {
@@ -189,9 +194,9 @@ export class IdentityService implements AsyncDisposable {
       clock,
       ids,
       space: (principal, spaceId) => this.space(principal, spaceId),
-      forget,
+      forget: (change) => drop(change, 'forget'),
       lost: (change) => {
-        forget(change);
+        drop(change, 'lost');
         this.#feed.tell(change);
       },
     };

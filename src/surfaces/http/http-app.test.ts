@@ -318,6 +318,25 @@ describe('everything else', () => {
     expect(seen).toHaveLength(2);
   });
 
+  it('reads a large body for /mcp only for a proven caller, and only so many of them', async () => {
+    let read = 0;
+    const waiting: (() => void)[] = [];
+    const mcp = async (inner: Request): Promise<Response> => {
+      read += (await inner.text()).length;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return Response.json({ ok: true });
+    };
+    const own = notebookApp({ mcp }).app;
+    const large = 'x'.repeat(190_000);
+    expect((await send('/mcp', { json: large, key: null }, own)).status).toBe(401);
+    expect(read).toBe(0);
+    const held = Array.from({ length: 4 }, () => send('/mcp', { json: large }, own));
+    await vi.waitUntil(() => waiting.length === 4);
+    expect((await send('/mcp', { json: large }, own)).json).toMatchObject({ code: 'rate_limited' });
+    for (const answer of waiting) answer();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  });
+
   it('refuses two operations with one address', () => {
     const operations = notebookOperations(new Notebook());
     const [first] = operations;

@@ -105,6 +105,7 @@ function createPipeline(deps: HttpDeps): (answer: Endpoint) => (context: HttpCon
     let reply: Reply | Response;
     try {
       cors = guards.check(request.headers);
+      refuseTwoUsers(context, request.headers);
       if (deps.isDraining()) throw new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: DRAIN_RETRY_MS });
       reply = await answer({ context, request, requestId });
     } catch (error) {
@@ -114,6 +115,13 @@ function createPipeline(deps: HttpDeps): (answer: Endpoint) => (context: HttpCon
     if (reply instanceof Response) return withHeaders(reply, common);
     return new Response(reply.body, { status: reply.status, headers: { ...common, ...reply.headers } });
   };
+}
+
+/** Two header lines would arrive as one name, "a, b": a user nobody named. */
+function refuseTwoUsers(context: HttpContext, headers: Headers): void {
+  if (headers.get('x-polymnia-user')?.includes(',') !== true) return;
+  const lines = incomingOf(context)?.headersDistinct['x-polymnia-user'] ?? [];
+  if (lines.length > 1) throw new PolymniaError('invalid_input', 'X-Polymnia-User is given more than once; name one user.');
 }
 
 function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {

@@ -75,6 +75,16 @@ describe('a listening server', () => {
     await expect(second).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(`Port ${listener.port}`) });
   });
 
+  it('refuses a request that names two users, and reads no body of a stranger', async () => {
+    const { listener } = await serve({ mcp });
+    const twice = dial(listener, `GET /api/v1/notes/search HTTP/1.1\r\n${AUTH}X-Polymnia-User: a\r\nX-Polymnia-User: b\r\nConnection: close\r\n\r\n`);
+    expect(await twice.closed).toMatch(/ 400 [^]*given more than once/);
+    const stranger = AUTH.replace(/Authorization: Bearer \S+/i, 'Authorization: Bearer pmn_nobody');
+    const chunked = dial(listener, `POST /mcp HTTP/1.1\r\n${stranger}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n`);
+    await vi.waitUntil(() => chunked.seen.text.includes(' 401 '));
+    chunked.socket.destroy();
+  });
+
   it('refuses large bodies, declared or chunked, and goes on', async () => {
     const { listener, gate } = await serve();
     const declared = dial(listener, `POST /api/v1/notes HTTP/1.1\r\n${AUTH}Content-Type: application/json\r\nContent-Length: 200001\r\n\r\n`);

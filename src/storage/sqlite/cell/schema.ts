@@ -4,9 +4,6 @@ export const CELL_APPLICATION_ID = 0x506d6e43;
 /** Files of a newer major version are refused; within one, migrations only add. */
 export const CELL_MAJOR = 1;
 
-/** Key of the row in `meta` that names the space a file belongs to; written when the file is made. */
-export const CELL_META_SPACE = 'space';
-
 /**
  * The tables of one space, in numbered, append-only steps.
  *

@@ -40,6 +40,11 @@ export class OpenCell implements Disposable {
     return this.#walBytes;
   }
 
+  /** Gives the memory of all pages back that no statement uses. The file is read again when it is needed. */
+  releasePages(): void {
+    this.cell.db.exec('PRAGMA shrink_memory');
+  }
+
   /** To be called after commits. */
   measureWal(): void {
     this.#walBytes = sizeOf(`${this.#path}-wal`);

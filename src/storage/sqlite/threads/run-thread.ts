@@ -74,6 +74,7 @@ class StorageThread implements Disposable {
     if (this.#broken) this.#reopen(message.space);
     else if (this.#writes) cell?.measureWal();
     this.#answer({ ...executed, opened, isOpen, closed: this.#cache.takeClosed(), walBytes: this.#writes ? this.#cache.walBytes : 0 });
+    this.#cache.coolDown();
     if (!this.#writes) return;
     if (isOpen && cell.walTooLong) this.#truncate(() => cell.truncateWal());
     this.#awaitIdle();
