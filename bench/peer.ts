@@ -3,9 +3,12 @@
  * doing the same stores and searches. It is fetched into a scratch folder when the bench runs; nothing of ours depends on it.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { createSeededRandom } from '../src/kernel/seeded-random.ts';
 import { LatencyHistogram } from '../src/surfaces/cli/load/latency-histogram.ts';
@@ -27,7 +30,7 @@ const SEED = 77;
 
 /** One client of one of the servers. */
 interface Caller {
-  store(text: string, name: string): Promise<unknown>;
+  store(content: string, name: string): Promise<unknown>;
   search(query: string): Promise<unknown>;
 }
 
@@ -123,7 +126,7 @@ function peerFile(texts: TextSource): string {
 function peerCaller(tools: StdioTools | undefined): Caller {
   if (tools === undefined) throw new Error('no server');
   return {
-    store: (text, name) => tools.call('create_entities', { entities: [{ name, entityType: 'note', observations: [text] }] }),
+    store: (content, name) => tools.call('create_entities', { entities: [{ name, entityType: 'note', observations: [content] }] }),
     // It looks for the text as it stands; a single word is what it can find.
     search: (query) => tools.call('search_nodes', { query: query.split(' ')[0] ?? query }),
   };
@@ -138,20 +141,29 @@ async function ours(ctx: BenchContext, clients: number): Promise<Measured & { re
     await importMemories(server, key, importBody(MEMORIES, createTextSource(createSeededRandom(SEED - 1))));
     keys.push(key);
   }
-  const measured = await drive(keys.map((key) => ourCaller(server, key)));
+  const agent = new Agent({ keepAlive: true });
+  const measured = await drive(keys.map((key) => ourCaller(server, key, agent)));
+  agent.destroy();
   let found = 0;
   for (const key of keys) found += (await rest<{ memories: number }>(server, key, 'GET', '/memories/stats')).memories - MEMORIES;
   return { ...measured, lost: measured.acknowledged - found };
 }
 
-function ourCaller(server: ServerProcess, key: string): Caller {
+function ourCaller(server: ServerProcess, key: string, agent: Agent): Caller {
   const { headers, request } = toolCall('2025-11-25', key);
   const call = async (tool: string, input: object): Promise<void> => {
-    const { path, method, body } = request(tool, input);
-    const init = { method, headers: { ...headers(tool), 'content-type': 'application/json' }, signal: AbortSignal.timeout(120_000) };
-    const response = await fetch(server.url + path, body === undefined ? init : { ...init, body });
-    const text = await response.text();
-    if (!response.ok || text.includes('"isError":true')) throw new Error(`${tool}: ${response.status} ${text.slice(0, 200)}`);
+    const { path, method, body = '' } = request(tool, input);
+    const length = String(Buffer.byteLength(body));
+    const options = {
+      agent,
+      method,
+      headers: { ...headers(tool), 'content-type': 'application/json', 'content-length': length },
+      signal: AbortSignal.timeout(120_000),
+    };
+    const outgoing = httpRequest(server.url + path, options).end(body);
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+    const answer = await text(response);
+    if (response.statusCode !== 200 || answer.includes('"isError":true')) throw new Error(`${tool}: ${response.statusCode} ${answer.slice(0, 200)}`);
   };
   return { store: (content) => call('store_memory', { content }), search: (query) => call('retrieve_memory', { query, limit: 10 }) };
 }

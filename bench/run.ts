@@ -61,7 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const machine = describeMachine();
   const commit = gitCommit();
   console.log(
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, fdatasync p50 ${machine.fsyncP50Ms} ms, commit ${commit}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}, fdatasync p50 ${machine.fsyncP50Ms} ms, load before ${machine.loadBefore}, commit ${commit}`,
   );
   if (wish.isQuick) console.log('Quick: little data and short phases. These figures are for development.');
   let stage: Promise<Stage> | undefined;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 /** Clock ticks a second in `/proc`; 100 on every Linux Node runs on. */
@@ -54,6 +54,8 @@ export interface Machine {
   readonly kernel: string;
   readonly node: string;
   readonly fsyncP50Ms: number;
+  /** Over the minute before: well above 0, and other work disturbed the figures. */
+  readonly loadBefore: number;
 }
 
 export function describeMachine(): Machine {
@@ -64,6 +66,7 @@ export function describeMachine(): Machine {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 100) / 100,
     fsyncP50Ms: Math.round(fsyncP50Ms() * 1000) / 1000,
   };
 }

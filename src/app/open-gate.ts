@@ -35,6 +35,10 @@ export function openGate(deps: GateDeps): AdmissionGate {
     maxStorageBytes: settings.MAX_STORAGE_MB * BYTES_PER_MB,
     checkOutputs,
   });
+  parts.onEnd(
+    'watching accounts',
+    identity.onAccountChange((payer) => gate.quota.forget(payer)),
+  );
   const save = (): Promise<void> => gate.quota.flush();
   parts.onEnd('storage totals', save);
   parts.onEnd(

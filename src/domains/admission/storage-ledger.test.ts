@@ -70,3 +70,17 @@ test('changed totals are saved', async () => {
   await ledger.flush();
   expect(accounts.saved.get('ann')).toBe(7);
 });
+
+test('a forgotten account is read afresh, and its service counts it once', async () => {
+  const { ledger, accounts } = ledgerOf();
+  using first = await ledger.reserve(space('bot/a'), 900);
+  first.settle(900);
+  using second = await ledger.reserve(space('bot/b'), 900);
+  second.settle(900);
+  await ledger.flush();
+  accounts.used.set('bot/b', 900);
+  await ledger.forget('bot/a');
+  expect(await ledger.used('bot/a')).toBe(0);
+  await expect(ledger.reserve(space('bot/c'), 1000)).resolves.toBeDefined();
+  await expect(ledger.reserve(space('bot/a'), 101)).rejects.toMatchObject({ code: 'quota_exceeded', message: expect.stringContaining('service') });
+});

@@ -51,9 +51,14 @@ export class StorageLedger implements StorageQuota {
     return (await this.#account(payer)).used;
   }
 
-  /** Forgets an account, so that it is read afresh: after a space or user was deleted or restored. */
-  forget(payer: string): void {
+  /** Forgets an account, so that it is read afresh: after a space changed its payer or went, with or without its user. */
+  async forget(payer: string): Promise<void> {
+    const account = this.#accounts.get(payer);
+    if (account === undefined) return;
     this.#accounts.delete(payer);
+    const { group } = account;
+    // Reading afresh adds what differs from the saved total; until then the group holds just that.
+    if (group !== undefined) group.used = Math.max(0, group.used - account.used + (await this.#deps.accounts.savedBytes(payer)));
   }
 
   /** Saves the totals that changed since the last time. */

@@ -145,6 +145,23 @@ test('purging looks into every shared space, also one the user has left', async 
   expect(spaceData.purged).toHaveLength(1);
 });
 
+test('whoever counts storage is told when a space changes its payer, goes, or is purged', async () => {
+  const { identity, owner } = kit;
+  const told: string[] = [];
+  const stop = identity.onAccountChange(async (payer) => void told.push(payer));
+  const space = await identity.spaces.create(owner, 'ours');
+  await identity.spaces.setMember(owner, space.id, ada.user.id, 'owner');
+  await identity.spaces.update(owner, space.id, { name: 'still ours' });
+  expect(told).toEqual([]);
+  await identity.spaces.update(owner, space.id, { payer: ada.user.id });
+  expect(told.splice(0).toSorted()).toEqual([owner.caller.userId, ada.user.id].toSorted());
+  await identity.deletions.deleteUser(owner, { userId: bob.user.id, purgeAuthored: true, dryRun: false });
+  expect(told.splice(0)).toEqual([ada.user.id, bob.user.id]);
+  await identity.spaces.delete(owner, space.id);
+  expect(told.splice(0)).toEqual([ada.user.id]);
+  stop();
+});
+
 test('a payer or last owner is not deleted; the spaces are named', async () => {
   const { identity, owner } = kit;
   const space = await identity.spaces.create(ada.principal, 'ours');

@@ -85,6 +85,7 @@ export class Deletions {
     const { members } = await this.#core.store.beginSpaceDeletion(space.id, intent, audit);
     this.#core.lost({ spaceId: space.id });
     const { bytes } = await this.#apply(intent, actor);
+    await this.#core.accountChanged(space.payer);
     return { spaceId: space.id, members, bytes };
   }
 
@@ -120,6 +121,7 @@ export class Deletions {
     const authored = intent.purgeAuthored && subject.kind === 'user' ? await this.#purge(subject.userId) : [];
     const id = subject.kind === 'user' ? subject.userId : subject.spaceId;
     await store.finishDeletion(intent.id, auditEntry(actor, clock.now(), `delete_${subject.kind}_done`, id, { bytes, authored, intent: intent.id }));
+    if (subject.kind === 'user') await this.#core.accountChanged(subject.userId);
     return { bytes, authored, purged: intent.purgeAuthored };
   }
 
@@ -130,9 +132,11 @@ export class Deletions {
     let after: ListPosition | undefined;
     for (;;) {
       const spaces = await store.spaces(undefined, { limit: PURGE_PAGE, ...(after !== undefined && { after }) });
-      for (const { id, key } of spaces) {
+      for (const { id, key, payer } of spaces) {
         const { removed } = await spaceData.purgeAuthored(key, author);
-        if (removed > 0) authored.push({ spaceId: id, removed });
+        if (removed === 0) continue;
+        authored.push({ spaceId: id, removed });
+        await this.#core.accountChanged(payer);
       }
       const last = spaces.at(-1);
       if (last === undefined || spaces.length < PURGE_PAGE) return authored;

@@ -12,6 +12,9 @@ export interface SpaceData {
   purgeAuthored(spaceKey: SpaceKey, author: string): Promise<{ readonly removed: number }>;
 }
 
+/** Whoever counts storage: told, after the fact, of each user whose spaces changed otherwise than by a write. */
+export type AccountChanged = (payer: string) => Promise<void>;
+
 /** What is left of a caller's limits, as the gate knows it. */
 export interface Standing {
   of(caller: Caller): Promise<StandingReport>;

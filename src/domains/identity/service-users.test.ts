@@ -76,6 +76,7 @@ test('such a user never gets a key, nor manages anything', async () => {
   const key = kit.identity.keys.create(kit.owner, { userId: principal.caller.userId, name: 'k' });
   await expect(key).rejects.toMatchObject({ code: 'conflict' });
   await expect(kit.identity.keys.create(principal, { name: 'k' })).rejects.toMatchObject({ code: 'forbidden' });
+  await expect(kit.identity.users.update(kit.owner, principal.caller.userId, { role: 'admin' })).rejects.toMatchObject({ code: 'conflict' });
   await expect(kit.identity.spaces.create(principal, 's')).rejects.toMatchObject({ code: 'forbidden' });
 });
 

@@ -12,7 +12,7 @@ import { KeyUses } from './key-uses.ts';
 import { Keys, newKey } from './keys.ts';
 import type { ApiKey, AuditRow, User } from './model.ts';
 import { type Page, type PageRequest, readPage } from './paging.ts';
-import type { SpaceData } from './ports.ts';
+import type { AccountChanged, SpaceData } from './ports.ts';
 import { ServiceUsers } from './service-users.ts';
 import { SpaceDirectory } from './space-directory.ts';
 import { type SeenSpace, Spaces } from './spaces.ts';
@@ -62,6 +62,7 @@ export class IdentityService implements AsyncDisposable {
   readonly #directory: SpaceDirectory;
   readonly #feed = new AuthorityFeed();
   readonly #uses: KeyUses;
+  readonly #accountListeners = new Set<AccountChanged>();
 
   constructor(deps: IdentityDeps) {
     const { store, clock, ids, options } = deps;
@@ -111,6 +112,12 @@ export class IdentityService implements AsyncDisposable {
   /** Told, after the commit, of every loss of authority. The returned function ends the subscription. */
   onAuthorityChange(listener: (change: AuthorityChange) => void): () => void {
     return this.#feed.subscribe(listener);
+  }
+
+  /** Told when a user's stored bytes changed otherwise than by a write: a space went, was purged, or changed its payer. */
+  onAccountChange(listener: AccountChanged): () => void {
+    this.#accountListeners.add(listener);
+    return () => void this.#accountListeners.delete(listener);
   }
 
   /** For background work: a live space with the account it uses; undefined when it is gone. */
@@ -193,6 +200,9 @@ export class IdentityService implements AsyncDisposable {
       spaceData,
       clock,
       ids,
+      accountChanged: async (payer) => {
+        for (const listener of this.#accountListeners) await listener(payer);
+      },
       space: (principal, spaceId) => this.space(principal, spaceId),
       forget: (change) => drop(change, 'forget'),
       lost: (change) => {

@@ -48,13 +48,14 @@ export class Spaces {
     spaceId: string,
     edit: { readonly name?: string | undefined; readonly payer?: string | undefined },
   ): Promise<Space> {
-    await this.#managed(principal, spaceId);
+    const before = await this.#managed(principal, spaceId);
     const { name, payer } = edit;
     if (payer !== undefined && payer !== principal.caller.userId) requireScope(principal, 'admin');
     const change = { ...(name !== undefined && { name }), ...(payer !== undefined && { payer }) };
     const audit = auditEntry(actorOf(principal), this.#core.clock.now(), 'update_space', spaceId, payer === undefined ? {} : { payer });
     const space = await this.#core.store.updateSpace(spaceId, change, audit);
     this.#core.forget({ spaceId });
+    if (before.payer !== space.payer) await Promise.all([before.payer, space.payer].map((each) => this.#core.accountChanged(each)));
     return space;
   }
 

@@ -53,7 +53,7 @@ export interface IdentityStore {
    * More than `maxUsers` live ones → `quota_exceeded`; the service is not active → `conflict`.
    */
   claimServiceUser(user: NewServiceUser, maxUsers: number): Promise<{ readonly user: User; readonly created: boolean }>;
-  /** The last active administrator can be neither disabled nor made a member → `conflict`. */
+  /** The last active administrator can be neither disabled nor made a member, a service's user never administrator → `conflict`. */
   updateUser(userId: string, change: UserChange, audit: AuditEntry): Promise<User>;
   /**
    * Makes the user a tombstone, revokes the keys, ends the memberships, hides the personal space and notes the intent.

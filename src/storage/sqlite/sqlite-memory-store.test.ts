@@ -82,6 +82,20 @@ describe('the file of a space', () => {
     return contents.join('');
   }
 
+  it('keeps under an idempotency key nothing that users wrote, and answers it in full again', async () => {
+    const idempotency = { user: 'user_a', operation: 'store_memory', key: 'k1', inputHash: 'h1' };
+    const tags = Array.from({ length: 32 }, (_, at) => `keptcanary${at}`);
+    const stored = await space.add({ content: 'first', tags }, { idempotency });
+    const change = { content: 'keptcanary '.repeat(5000), changedBy: 'user_a' };
+    const update = () => space.store.update(space.call({ idempotency: { ...idempotency, operation: 'update_memory' } }), stored.uuid, change);
+    const updated = await update();
+    const answers = await withFile((db) => db.prepare('select answer from idempotency').all().map(({ answer }) => String(answer)));
+    expect(answers).toHaveLength(2);
+    expect(answers.every((answer) => answer.length < 200 && !answer.includes('keptcanary'))).toBe(true);
+    expect(await space.add({ content: 'never', tags: [] }, { idempotency })).toEqual(stored);
+    expect(await update()).toEqual(updated);
+  });
+
   it('holds no deleted word once it has been scrubbed', async () => {
     const canary = newMemory({ content: 'the password is xylocanaryq', tags: ['qtagcanaryx'] });
     for (let n = 0; n < 6; n += 1)

@@ -23,6 +23,8 @@ export interface ImportHost extends CallFrame {
   progress(progress: Progress): void;
   /** The sweeper: its stop is a pause of the import, not its end. */
   readonly background?: boolean;
+  /** Asked before each slice where no live call would be told: may the import's user still write there? */
+  mayGoOn?(): Promise<boolean>;
 }
 
 /** Runs imports slice by slice. Knows which ones run in this process, so that none is driven twice. */
@@ -124,6 +126,7 @@ export class ImportRunner {
       let slices = 0;
       for await (const slice of sliceLines(this.#deps, state, host.signal)) {
         throwIfAborted(host.signal);
+        if ((await host.mayGoOn?.()) === false) throw new PolymniaError('forbidden', 'The user of the import may no longer write there.');
         state = await this.#takeSlice(host, space, slice);
         host.progress({ phase: 'import', done: state.nextByte, total: limits.totalBytes, unit: 'bytes', message: state.importId });
         slices += 1;

@@ -264,4 +264,27 @@ describe('an import that was cut off', () => {
     };
     expect(await harness.store.importsOpen(call)).toEqual([]);
   });
+
+  it('stops between two slices when its user loses the right while the sweeper goes on with it', async () => {
+    const clock = new ManualClock(START);
+    const { state, wrap } = fragile();
+    let slices = 0;
+    const lose = { after: Infinity, now: (): void => {} };
+    await using harness = await openMemoryHarness({
+      clock,
+      wrap: (store) => {
+        const inner = wrap(store);
+        return { ...inner, importSlice: (call, slice) => ((slices += 1) === lose.after && lose.now(), inner.importSlice(call, slice)) };
+      },
+    });
+    const ctx = harness.as('ann');
+    state.slicesLeft = 1;
+    await expect(imported(harness, ctx, many(500))).rejects.toMatchObject({ code: 'storage_unavailable' });
+    Object.assign(state, { slicesLeft: Infinity });
+    Object.assign(lose, { after: slices + 2, now: () => harness.gone.add('usr_ann') });
+    clock.advance(60_001);
+    while (await harness.sweeper.sweepOnce(ctx.signal));
+    expect(await everything(harness, ctx)).toBe(150);
+    expect(await spoolFiles(harness)).toBe(0);
+  });
 });

@@ -119,7 +119,8 @@ async function sweepImports(deps: SweepDeps, space: SpaceAccess, frame: SweepFra
       continue;
     }
     const grant = await deps.authority.editor(state.user, space.key);
-    const host = { ...frame, caller: grant?.caller ?? SYSTEM, meter: NO_METER, quota: deps.quota, background: true, progress() {} };
+    const mayGoOn = async (): Promise<boolean> => (await deps.authority.editor(state.user, space.key)) !== undefined;
+    const host = { ...frame, caller: grant?.caller ?? SYSTEM, meter: NO_METER, quota: deps.quota, background: true, mayGoOn, progress() {} };
     const ended =
       grant === undefined ? await deps.imports.giveUp(host, space, state) : await deps.imports.resume(host, grant.access, state, MAX_SLICES);
     if (!ended) unfinished += 1;

@@ -2,12 +2,13 @@ import { CellFailure } from '../cell/cell.ts';
 import type { Cell } from '../cell/cell.ts';
 import { runOnce } from './idempotency.ts';
 import { OPEN_METHOD } from './protocol.ts';
-import type { CallMessage, MethodRegistry, Outcome, Result } from './protocol.ts';
+import type { AnswerForms, CallMessage, MethodRegistry, Outcome, Result } from './protocol.ts';
 import { CallStopped, failureOf } from './translate-error.ts';
 
 /** What running calls needs to know of its thread. */
 export interface ExecuteContext {
   readonly methods: MethodRegistry;
+  readonly answerForms: AnswerForms;
   readonly idempotencyTtlMs: number;
   /** Whether the call in this slot of the batch must stop. */
   readonly stopped: (slot: number) => boolean;
@@ -126,12 +127,12 @@ function inSavepoint(cell: Cell, work: () => unknown): unknown {
   }
 }
 
-function runMethod(cell: Cell, { method, args, now, idempotency }: CallMessage, { methods, idempotencyTtlMs }: ExecuteContext): unknown {
+function runMethod(cell: Cell, { method, args, now, idempotency }: CallMessage, { methods, answerForms, idempotencyTtlMs }: ExecuteContext): unknown {
   if (method === OPEN_METHOD) return undefined;
   const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (known === undefined) throw new CellFailure('internal', 'The storage has no such method.', { method });
   const work = (): unknown => known(cell, args as never);
-  return idempotency === undefined ? work() : runOnce(cell, idempotency, now, idempotencyTtlMs, work);
+  return idempotency === undefined ? work() : runOnce(cell, idempotency, { now, ttlMs: idempotencyTtlMs, form: answerForms[method] }, work);
 }
 
 function attempt(slot: number, context: ExecuteContext, work: () => unknown): Result {

@@ -1,17 +1,24 @@
 import type { Cell } from '../cell/cell.ts';
 import { CellFailure } from '../cell/cell.ts';
-import type { Idempotency } from './protocol.ts';
+import type { AnswerForm, Idempotency } from './protocol.ts';
 
 /** Old answers removed beside each new one: more than one is made, so the table shrinks to what is in use. */
 const SWEEP_ROWS = 4n;
 /** Stands for `undefined`, which JSON does not have. */
 const NO_ANSWER = '';
+const AS_IT_IS: AnswerForm = { keep: (answer) => answer, recall: (_cell, kept) => kept };
 
 /**
  * Runs a write once for its key: the same key and input get the first answer again, another input is a conflict. The answer
- * is kept as JSON in the transaction of the write itself, so both are there or neither. Older than `ttlMs` counts as gone.
+ * is kept as JSON, in its method's form, in the transaction of the write itself, so both are there or neither. Older than
+ * `ttlMs` counts as gone.
  */
-export function runOnce(cell: Cell, idempotency: Idempotency, now: number, ttlMs: number, run: () => unknown): unknown {
+export function runOnce(
+  cell: Cell,
+  idempotency: Idempotency,
+  { now, ttlMs, form = AS_IT_IS }: { readonly now: number; readonly ttlMs: number; readonly form?: AnswerForm | undefined },
+  run: () => unknown,
+): unknown {
   const { user, operation, key, inputHash } = idempotency;
   const oldest = BigInt(Math.floor(now - ttlMs));
   const saved = cell.get(
@@ -23,7 +30,7 @@ export function runOnce(cell: Cell, idempotency: Idempotency, now: number, ttlMs
   );
   if (saved !== undefined) {
     if (saved['input_hash'] !== inputHash) throw otherInput();
-    return saved['answer'] === NO_ANSWER ? undefined : JSON.parse(String(saved['answer']));
+    return saved['answer'] === NO_ANSWER ? undefined : form.recall(cell, JSON.parse(String(saved['answer'])), now);
   }
   const answer = run();
   cell.run(
@@ -37,7 +44,7 @@ export function runOnce(cell: Cell, idempotency: Idempotency, now: number, ttlMs
     operation,
     key,
     inputHash,
-    answer === undefined ? NO_ANSWER : JSON.stringify(answer),
+    answer === undefined ? NO_ANSWER : JSON.stringify(form.keep(answer)),
     BigInt(Math.floor(now)),
   );
   return answer;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../../kernel/errors.ts';
-import type { CellMethod } from '../cell/cell.ts';
+import type { Cell, CellMethod } from '../cell/cell.ts';
 
 /** Calls one message may carry; also the number of stop flags of a thread. */
 export const MAX_BATCH_CALLS = 64;
@@ -11,6 +11,16 @@ export type ThreadRole = 'reader' | 'writer';
 
 /** What a thread can do, by name. Arguments are unknown here; the caller of `SpaceFiles` gives them their type. */
 export type MethodRegistry = Readonly<Record<string, CellMethod<never, unknown>>>;
+
+/** How the answer of a method is kept under an idempotency key, and made whole again. */
+export interface AnswerForm {
+  keep(answer: unknown): unknown;
+  /** `now` is the wall time of the call, ms. */
+  recall(cell: Cell, kept: unknown, now: number): unknown;
+}
+
+/** By method; one without a form keeps its answer as it is. */
+export type AnswerForms = Readonly<Record<string, AnswerForm>>;
 
 /** How a space's file looks and how an older one becomes current. */
 export interface CellSchema {

@@ -4,7 +4,7 @@ import { CellCache } from './cell-cache.ts';
 import { runReads, runWrites } from './execute.ts';
 import type { ExecuteContext, Executed } from './execute.ts';
 import type { OpenCell } from './open-cell.ts';
-import type { BatchDone, CellSchema, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
+import type { AnswerForms, BatchDone, CellSchema, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
 import { breaksConnection, CallStopped, failureOf, sqliteFamily } from './translate-error.ts';
 
 /** A writer that had nothing to do for so long cuts the logs of its files. */
@@ -13,6 +13,8 @@ const IDLE_MS = 1000;
 /** What a thread entry brings: the methods it can run, and the form of the files. */
 export interface Serving {
   readonly methods: MethodRegistry;
+  /** How answers are kept under idempotency keys; only writers keep any. */
+  readonly answerForms?: AnswerForms;
   readonly schema: CellSchema;
 }
 
@@ -39,7 +41,7 @@ class StorageThread implements Disposable {
   #broken = false;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(data: ThreadData, { methods, schema }: Serving, send: (message: FromThread) => void) {
+  constructor(data: ThreadData, { methods, answerForms = {}, schema }: Serving, send: (message: FromThread) => void) {
     this.#data = data;
     this.#send = send;
     const stopped = (slot: number): boolean => Atomics.load(data.stopFlags, slot) !== 0;
@@ -49,6 +51,7 @@ class StorageThread implements Disposable {
     this.#cache = new CellCache({ config: data.config, schema, alive });
     this.#execute = {
       methods,
+      answerForms,
       idempotencyTtlMs: data.config.idempotencyTtlMs,
       stopped,
       enter: (slot) => (this.#slot = slot),

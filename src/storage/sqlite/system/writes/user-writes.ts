@@ -60,6 +60,9 @@ export function claimServiceUser(file: SystemFile, { user, maxUsers }: { user: N
 
 export function updateUser(file: SystemFile, { userId, change, audit }: { userId: string; change: UserChange; audit: AuditEntry }): User {
   const user = existing(file, userId);
+  if (user.service !== undefined && change.role === 'admin') {
+    throw new PolymniaError('conflict', 'This user belongs to a service, which speaks for it; it cannot be an administrator.');
+  }
   const loses = (change.status ?? 'active') !== 'active' || (change.role ?? 'admin') !== 'admin';
   if (loses && isLastAdmin(file, user)) throw lastAdminObstacle();
   const sql = 'update users set role = ?, status = ?, time_zone = ?, weight = ?, limits = ? where id = ?';
