@@ -50,7 +50,7 @@ export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
     ...embedding,
   });
   await markOutdated({ work, clock, notes: storage.notes, spaces: () => storage.files.list(), ...embedding });
-  await sweeper.clearSpool(AbortSignal.timeout(settings.BULK_OP_TIMEOUT));
+  await sweeper.recoverImports(AbortSignal.timeout(settings.BULK_OP_TIMEOUT));
   sweeper.start();
   parts.own('sweeper', sweeper);
   return service;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { destination } from 'pino';
 import { loadSettings } from '../config/settings.ts';
 import { firstRunLines } from '../surfaces/cli/first-run.ts';
@@ -20,7 +20,7 @@ export async function serve(flags: readonly string[], io: ServeIo, { env, cwd, n
   const logs = destination({ dest: 2, sync: false });
   const logger = createPinoLogger(settings.LOG_LEVEL, logs);
   const server = await startServer(settings, logger);
-  io.stdout.write(`Polymnia listens on ${server.url} (REST /api/v1, MCP /mcp, documentation /docs).\n`);
+  io.stdout.write(`Polymnia listens on ${server.url}; its pages are at ${server.url}/docs.\nWhat it stores is in ${resolve(settings.DATA_DIR)}.\n`);
   if (server.firstKey !== undefined) io.stdout.write(`${firstRunLines({ url: server.url, key: server.firstKey }).join('\n')}\n`);
   const insist = (): void => void server.stop(0);
   now.addEventListener('abort', insist, { once: true });

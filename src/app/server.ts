@@ -72,7 +72,6 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
   const storage = await openEmbeddedStorage({ ...common, vectors: embedder !== undefined, watch: metrics });
   const identity = openIdentity(common, storage);
   await identity.resumeIntents();
-  const first = await identity.bootstrap();
   const observer = createCallObserver(logger, metrics);
   const gate = openGate({ ...common, storage, identity, observer, checkOutputs: overrides.checkOutputs === true });
   const memory = await openMemory({ ...common, storage, identity, gate, embedder });
@@ -82,6 +81,8 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
     ...bindAdmissionOperations(createServerControl({ gate, storage, clock, version })),
   ].map(overrides.wrapOperation ?? ((operation) => operation));
   const { url, fetch, stop } = await serveHttp({ ...common, operations, gate, storage, metrics, version, overrides });
+  // Only now: a start that fails, for instance on a taken port, must not use up the one showing of the first key.
+  const first = await identity.bootstrap();
   await storage.folder.publish({ pid: process.pid, url, key: identity.localCredential });
   logger.info('listening', { url, version });
   const localKey = identity.localCredential;

@@ -282,6 +282,16 @@ describe('ends', () => {
     expect(records.at(-1)).toMatchObject({ outcome: 'internal', operation: 'do_work', error: { cause: { message: 'secret detail' } } });
   });
 
+  test('an operation that throws at once gives its permit back', async () => {
+    const { gate } = gateKit();
+    const broken = operationOf(() => {
+      throw new TypeError('at once');
+    });
+    for (let call = 0; call < 10; call++) expect(await codeOf(gate.call(broken, alice, {}, options()))).toBe('internal');
+    expect(await codeOf(gate.call(echo, alice, {}, options()))).toBe('ok');
+    expect(gate.inFlight).toBe(0);
+  });
+
   test('500 calls of one user cut off at random moments leave nothing behind', async () => {
     const { gate } = gateKit();
     const work = operationOf((_, ctx) => sleep(systemClock, 2, ctx.signal));

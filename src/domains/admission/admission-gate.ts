@@ -263,7 +263,7 @@ export class AdmissionGate implements Gate, Disposable {
   /** The permit is held until the work has really ended, even if its caller was answered before. */
   async #run(passage: Passage, admitted: Admitted): Promise<unknown> {
     const { operation } = passage;
-    const work = operation.run(admitted.input, admitted.ctx).finally(() => {
+    const work = startWork(operation, admitted).finally(() => {
       this.#learn(operation.name, passage.cost);
       admitted[Symbol.dispose]();
     });
@@ -359,6 +359,11 @@ export class AdmissionGate implements Gate, Disposable {
       ...(serious ? { error } : {}),
     });
   }
+}
+
+/** An operation that throws before its first await rejects like any other. */
+async function startWork(operation: BoundOperation, { input, ctx }: Admitted): Promise<unknown> {
+  return operation.run(input, ctx);
 }
 
 function refuseScope(operation: BoundOperation, principal: Principal): void {

@@ -64,6 +64,7 @@ export class UserSlots {
 
   /** Waits in the user's own line for a slot. Rejects with `rate_limited` when that line is full, or with the abort's error. */
   take(user: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(abortError(signal));
     if (this.tryTake(user)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { waiting } = this.#slotsByUser.get(user) ?? { waiting: undefined };

@@ -39,12 +39,12 @@ export function formatRelative(atMs: number, nowMs: number): string {
   return RELATIVE.format(Math.trunc(seconds / unit[1]), unit[0]);
 }
 
-/** A duration in milliseconds, short: `850 ms`, `12 s`, `3 min 05 s`, `2 h 10 min`. */
+/** A duration in milliseconds, short: `850 ms`, `12 s`, `1 min`, `3 min 05 s`, `2 h 10 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1000);
   if (seconds < MINUTE) return `${seconds} s`;
-  const pad = (value: number): string => String(value).padStart(2, '0');
-  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min ${pad(seconds % MINUTE)} s`;
-  return `${Math.floor(seconds / HOUR)} h ${pad(Math.floor((seconds % HOUR) / MINUTE))} min`;
+  const [size, big, small, rest] = seconds < HOUR ? ([MINUTE, 'min', 's', seconds % MINUTE] as const) : ([HOUR, 'h', 'min', Math.floor((seconds % HOUR) / MINUTE)] as const);
+  const whole = `${Math.floor(seconds / size)} ${big}`;
+  return rest === 0 ? whole : `${whole} ${String(rest).padStart(2, '0')} ${small}`;
 }

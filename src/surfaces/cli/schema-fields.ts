@@ -139,7 +139,13 @@ export function fieldValue(field: SchemaField, given: NonNullable<FlagValues[str
   if (!field.isList) return convert(field, texts.at(-1) ?? '');
   const [only = ''] = texts;
   if (texts.length === 1 && field.literals.includes(only)) return only;
-  return texts.map((text) => convert(field, text));
+  return texts.flatMap((text) => listItems(field, text)).map((text) => convert(field, text));
+}
+
+/** `a, b` are two items of a list of words, as a repeated flag would give them. */
+function listItems({ forms }: SchemaField, text: string): readonly string[] {
+  const items = forms.json ? [] : text.split(',').map((item) => item.trim());
+  return items.some((item) => item !== '') ? items.filter((item) => item !== '') : [text];
 }
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;

@@ -24,5 +24,5 @@ export function nearest(word: string, choices: readonly string[]): string | unde
   if (word.length > MAX_LENGTH) return undefined;
   const scored = choices.map((choice) => ({ choice, distance: choice.startsWith(word) && word.length > 1 ? 1 : editDistance(word, choice) }));
   const best = scored.toSorted((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.choice : undefined;
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.replace(/^-+/, '').length / 3)) ? best.choice : undefined;
 }

@@ -195,7 +195,7 @@ describe('an import that was cut off', () => {
     await expect(imported(harness, ctx, lines)).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(await everything(harness, ctx)).toBe(150);
     expect(await spoolFiles(harness)).toBe(1);
-    expect(await harness.sweeper.clearSpool(ctx.signal)).toBe(0);
+    expect(await harness.sweeper.recoverImports(ctx.signal)).toBe(0);
 
     state.slicesLeft = Infinity;
     clock.advance(60_001);
@@ -280,11 +280,12 @@ describe('an import that was cut off', () => {
     const ctx = harness.as('ann');
     state.slicesLeft = 1;
     await expect(imported(harness, ctx, many(500))).rejects.toMatchObject({ code: 'storage_unavailable' });
-    Object.assign(state, { slicesLeft: Infinity });
+    const oneSlice = await everything(harness, ctx);
+    state.slicesLeft = Infinity;
     Object.assign(lose, { after: slices + 2, now: () => harness.gone.add('usr_ann') });
     clock.advance(60_001);
     while (await harness.sweeper.sweepOnce(ctx.signal));
-    expect(await everything(harness, ctx)).toBe(150);
+    expect(await everything(harness, ctx)).toBe(3 * oneSlice);
     expect(await spoolFiles(harness)).toBe(0);
   });
 });

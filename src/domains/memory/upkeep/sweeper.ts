@@ -72,8 +72,11 @@ export class Sweeper implements AsyncDisposable {
     this.#wake?.();
   }
 
-  /** Removes spooled files that belong to no open import. To be called before uploads are taken. Number removed. */
-  async clearSpool(signal: AbortSignal): Promise<number> {
+  /**
+   * After a start: imports that were cut off are due at once, and spooled files that belong to none of them go. To be called
+   * before uploads are taken. Number of files removed.
+   */
+  async recoverImports(signal: AbortSignal): Promise<number> {
     const { work, store, authority, spool, clock } = this.#deps;
     const entries = await work.due(Number.MAX_SAFE_INTEGER, MAX_IMPORT_ENTRIES, 'import');
     if (entries.length === MAX_IMPORT_ENTRIES) return 0;
@@ -83,7 +86,9 @@ export class Sweeper implements AsyncDisposable {
       const space = await authority.account(entry.space);
       if (space === undefined) continue;
       const call = systemCall(this.#deps, space, { signal, deadlineAt: clock.monotonic() + TURN_LIMIT_MS });
-      for (const state of await store.importsOpen(call)) keep.add(state.spoolId);
+      const open = await store.importsOpen(call);
+      for (const state of open) keep.add(state.spoolId);
+      if (open.length > 0) await work.clear(entry.space, entry.kind, entry.dueAt, clock.now());
     }
     return spool.sweepOrphans(keep);
   }

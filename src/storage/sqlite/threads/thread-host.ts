@@ -7,6 +7,11 @@ import type { BatchDone, FromThread, RunMessage, StopFlags, ThreadConfig, Thread
 /** A thread that died before it was ready is started again no sooner than this, doubled for each further death. */
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
+/**
+ * Heap of a thread, MB. Little of what it makes lives on, and ten threads that collect lazily are most of the server's
+ * memory; one that needs more than the old part dies alone, not the process.
+ */
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 512 };
 /** How long a thread may take to close its files when it is told to stop. */
 const STOP_MS = 10_000;
 
@@ -118,7 +123,7 @@ export class ThreadHost implements AsyncDisposable {
   #start(): Worker {
     const { entry, name, config } = this.#options;
     const data: ThreadData = { config, stopFlags: this.#flags };
-    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {} });
+    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
     let cause: unknown;
     this.#ready = false;
     worker.on('message', (message: FromThread) => this.#receive(message));

@@ -74,7 +74,7 @@ const userCommands: readonly Command[] = [
     summary: 'Create a person or an agent',
     arguments: [{ field: 'name', placeholder: 'NAME', isRest: true }],
     render: (answer, view) =>
-      `${done('Created', 'user')(answer, view)}\n${view.palette.dim(`Make a key with: polymnia key create NAME --user ${text(inner(answer, 'user')['id'])}`)}`,
+      `${done('Created', 'user')(answer, view)}\n${view.palette.dim(`Make a key with: polymnia key create NAME --user ${shellWord(inner(answer, 'user'))}`)}`,
   }),
   operationCommand({
     words: ['user', 'list'],

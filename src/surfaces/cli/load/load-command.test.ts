@@ -104,10 +104,19 @@ describe('polymnia load, against a real server', () => {
 
   it('with any other key is one user, whose own rate refuses the rest', async () => {
     const key = await newKey('one', ['memory:read', 'memory:write']);
-    const { out } = await load(key, [...SHORT, '--users', '50', '--rate', '10', '--mix', 'retrieve=1']);
-    expect(out).toContain('one user, whose own rate limit holds for all calls');
-    expect(out).toMatch(/Refused: rate_limited \d+/);
-    expect(out).toMatch(/retrieve\s+100\s/);
+    const { out } = await load(key, [...SHORT, '--users', '50', '--rate', '10', '--mix', 'retrieve=1', '--json']);
+    const report = JSON.parse(out) as LoadReport;
+    expect(report.users).toContain('one user, whose own rate limit holds for all calls');
+    expect(report.operations[0]?.ok).toBeGreaterThan(0);
+    expect(report.operations[0]?.ok).toBeLessThanOrEqual(100);
+    expect(report.refusals['rate_limited']).toBeGreaterThan(0);
+    expect(report.errors).toEqual({});
+  });
+
+  it('prints a table and a verdict for people', async () => {
+    const { out } = await load(await newKey('reader', ['memory:read', 'memory:write']), [...SHORT, '--users', '2', '--rate', '20']);
+    expect(out).toMatch(/operation\s+ok\s+refused\s+failed\s+p50 ms/);
+    expect(out).toMatch(/(Valid|Void): the generator was late by/);
   });
 
   it('an interrupt ends it early, with the report of what was measured and nothing left behind', async () => {
