@@ -48,7 +48,7 @@ function parseFlags(flags: readonly string[]): ReadonlyMap<string, string> {
     return new Map(Object.entries(values).map(([flag, value]) => [flag, String(value)]));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new PolymniaError('invalid_input', `${reason} See docs/configuration.md for all options.`, { cause: error });
+    throw new PolymniaError('invalid_input', `${reason.replace(/\.?$/, '.')} See docs/configuration.md for all options.`, { cause: error });
   }
 }
 

@@ -101,7 +101,9 @@ describe('authorise', () => {
     const long = await gate.call(strict, alice, { [name]: 1 }, options());
     expect(long.ok || long.error.message.length).toBeLessThan(400);
     const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`f${index}`, 1]));
-    expect(await gate.call(strict, alice, many, options())).toMatchObject({ error: { code: 'invalid_input', message: expect.stringContaining('more than 100 fields') } });
+    expect(await gate.call(strict, alice, many, options())).toMatchObject({
+      error: { code: 'invalid_input', message: expect.stringContaining('more than 100 fields') },
+    });
   });
 
   test('input that does not parse says which field, and costs one unit of the rate', async () => {

@@ -65,7 +65,10 @@ async function manySpaces(authority: Authority, principal: Principal, input: Inp
 
 function everySpace(spaces: readonly SpaceAccess[]): readonly SpaceAccess[] {
   if (spaces.length <= MAX_ALL_SPACES) return spaces;
-  throw new PolymniaError('invalid_input', `"all" would be ${spaces.length} spaces; above ${MAX_ALL_SPACES} name up to ${MAX_SPACES} of them instead.`);
+  throw new PolymniaError(
+    'invalid_input',
+    `"all" would be ${spaces.length} spaces; above ${MAX_ALL_SPACES} name up to ${MAX_SPACES} of them instead.`,
+  );
 }
 
 function textField(input: Input, field: string): string | undefined {

@@ -47,6 +47,15 @@ describe('metadataField', () => {
     expect(problem(metadataField.safeParse([1]))).toBe('metadata must be a JSON object');
     expect(problem(metadataField.safeParse('nothing'))).toBe('metadata must be a JSON object');
     expect(problem(metadataField.safeParse({ a: 'x'.repeat(16_384) }))).toContain('metadata has 16392 bytes');
+    let read = 0;
+    const endless = Array.from({ length: 100_000 }, () => ({
+      get n() {
+        return (read += 1);
+      },
+    }));
+    expect(problem(metadataField.safeParse({ endless }))).toContain('far larger than the 16384 bytes');
+    expect(read).toBeLessThan(16_384);
+    expect(problem(metadataField.safeParse(' '.repeat(200_000)))).toContain('200000 characters');
     expect(problem(metadataField.safeParse(JSON.parse(`{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`)))).toContain('nested too deeply');
   });
 });

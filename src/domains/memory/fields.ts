@@ -92,7 +92,8 @@ const METADATA_JSON = { depth: MEMORY_LIMITS.metadataDepth, bytes: MEMORY_LIMITS
 const MAX_METADATA_TEXT = 8 * MEMORY_LIMITS.metadataBytes;
 
 function toObject(value: unknown): Metadata | string {
-  if (typeof value === 'string' && value.length > MAX_METADATA_TEXT) return `metadata has ${value.length} characters as text; at most ${MAX_METADATA_TEXT} are allowed`;
+  if (typeof value === 'string' && value.length > MAX_METADATA_TEXT)
+    return `metadata has ${value.length} characters as text; at most ${MAX_METADATA_TEXT} are allowed`;
   const parsed = toJson(typeof value === 'string' ? parseText(value) : value, METADATA_JSON);
   if (!parsed.ok) return `metadata ${parsed.problem}`;
   if (parsed.value === null || typeof parsed.value !== 'object' || Array.isArray(parsed.value)) return 'metadata must be a JSON object';

@@ -121,12 +121,15 @@ const MAX_TAGS_TEXT = 8192;
 const anyTags = z
   .union([
     z.array(tag),
-    z.string().max(MAX_TAGS_TEXT).transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    ),
+    z
+      .string()
+      .max(MAX_TAGS_TEXT)
+      .transform((text) =>
+        text
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      ),
   ])
   .transform((tags) => [...new Set(tags)])
   .pipe(z.array(tag).max(MEMORY_LIMITS.tags));

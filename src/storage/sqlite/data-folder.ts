@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -37,7 +37,7 @@ export class DataFolder implements AsyncDisposable {
   static async open(path: string): Promise<DataFolder> {
     const folder = resolve(path);
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       await makeLockFile(join(folder, 'lock.db'));
     } catch (error) {
       throw notWritable(folder, error);
@@ -119,6 +119,27 @@ function parseServerFile(text: string): ServerFile | undefined {
   return typeof pid === 'number' && typeof url === 'string' && typeof key === 'string' ? { pid, url, key } : undefined;
 }
 
+/** With what is missing above it. Not `recursive`: under a folder that exists but takes none, such as /proc, that never ends. */
+async function makeFolder(folder: string): Promise<void> {
+  const failure = await tryMakeFolder(folder);
+  if (failure === 'ENOENT' && dirname(folder) !== folder) {
+    await makeFolder(dirname(folder));
+    await mkdir(folder, { mode: 0o700 });
+  }
+}
+
+async function tryMakeFolder(folder: string): Promise<'ENOENT' | undefined> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return code;
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return undefined;
+    throw error;
+  }
+}
+
 /** An existing one must not be opened outside SQLite: closing it would drop every lock this process has on it (POSIX). */
 async function makeLockFile(path: string): Promise<void> {
   try {
@@ -153,6 +174,6 @@ async function alreadyOwned(folder: string, cause: unknown): Promise<PolymniaErr
 
 function notWritable(folder: string, cause: unknown): PolymniaError {
   const code = cause instanceof Error && 'errstr' in cause ? cause.errstr : cause instanceof Error && 'code' in cause ? cause.code : 'unknown error';
-  const reason = code === 'ENOSPC' ? 'its disk is full' : `${String(code)}: it must be a folder this process may write`;
+  const reason = code === 'ENOSPC' ? 'its disk is full' : `${String(code)}: DATA_DIR must name a folder this process may write`;
   return new PolymniaError('storage_unavailable', `The data folder ${folder} cannot be written (${reason}).`, { cause });
 }

@@ -89,7 +89,12 @@ describe('the file of a space', () => {
     const change = { content: 'keptcanary '.repeat(5000), changedBy: 'user_a' };
     const update = () => space.store.update(space.call({ idempotency: { ...idempotency, operation: 'update_memory' } }), stored.uuid, change);
     const updated = await update();
-    const answers = await withFile((db) => db.prepare('select answer from idempotency').all().map(({ answer }) => String(answer)));
+    const answers = await withFile((db) =>
+      db
+        .prepare('select answer from idempotency')
+        .all()
+        .map(({ answer }) => String(answer)),
+    );
     expect(answers).toHaveLength(2);
     expect(answers.every((answer) => answer.length < 200 && !answer.includes('keptcanary'))).toBe(true);
     expect(await space.add({ content: 'never', tags: [] }, { idempotency })).toEqual(stored);

@@ -8,8 +8,8 @@ test('the lines to paste are whole: JSON parses, every client gets address and k
   const server = { url: 'http://127.0.0.1:4100/mcp', headers: { Authorization: 'Bearer pmn_secret' } };
   expect(objects).toEqual([
     { mcpServers: { polymnia: server } },
-    { servers: { polymnia: { type: 'http', ...server } } },
     { name: 'polymnia', type: 'http', ...server },
+    { servers: { polymnia: { type: 'http', ...server } } },
     { content: expect.any(String) as string },
     { query: expect.any(String) as string },
   ]);

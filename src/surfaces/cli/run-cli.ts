@@ -137,6 +137,11 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'The disk is mounted read-only',
 };
 
+/** Does the message already tell what to do? What this program found itself does, and so does what the server says of an input. */
+function saysAll({ code, details }: PolymniaError): boolean {
+  return details?.['requestId'] === undefined || code === 'invalid_input' || code === 'conflict';
+}
+
 function reportFailure(error: PolymniaError, terminal: Terminal, isJson: boolean): number {
   const row = ERROR_TABLE[error.code];
   // Nobody is left to read why; a pipe that closes early is how "head" works.
@@ -150,6 +155,7 @@ function reportFailure(error: PolymniaError, terminal: Terminal, isJson: boolean
   const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${formatDuration(error.retryAfterMs)}.`;
   const requestId = error.code === 'internal' && typeof details['requestId'] === 'string' ? ` (${safeLine(details['requestId'])})` : '';
   terminal.note(`${palette.bad('✗')} ${safeLine(error.message)}${requestId}`);
-  if (error.code !== 'cancelled') terminal.note(`  ${palette.dim((typeof hint === 'string' ? safeLine(hint) : row.remedy) + wait)}`);
+  const advice = typeof hint === 'string' ? safeLine(hint) : saysAll(error) ? '' : row.remedy;
+  if (error.code !== 'cancelled' && advice + wait !== '') terminal.note(`  ${palette.dim((advice + wait).trim())}`);
   return row.exitCode;
 }

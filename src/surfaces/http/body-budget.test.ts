@@ -23,8 +23,8 @@ it('bounds what one caller sends in a minute, whoever it speaks for, and nobody 
   const clock = new ManualClock();
   const budget = new BodyBudget(clock, MEGABYTE);
   const [sent, refusal] = sendUntilRefused(budget, ['a', 'b', 'c'], 'service');
-  expect(sent).toBeLessThanOrEqual(32);
-  expect(sent).toBeGreaterThanOrEqual(8);
+  expect(sent).toBeLessThanOrEqual(16);
+  expect(sent).toBeGreaterThanOrEqual(4);
   expect(refusal?.code).toBe('rate_limited');
   expect(refusal?.retryAfterMs).toBeGreaterThan(0);
   expect(sendUntilRefused(budget, ['d'])[0]).toBe(sent);

@@ -11,7 +11,7 @@ const HELD_PER_USER = 4;
 const HELD_PER_SERVICE = 8;
 const HELD_TOTAL = 32;
 /** Large bodies one caller may send in a minute, as a multiple of the largest one. */
-const SENT_PER_MINUTE = 32;
+const SENT_PER_MINUTE = 16;
 const MINUTE_MS = 60_000;
 /** Senders remembered; one that is pushed out starts anew. */
 const MAX_SENDERS = 10_000;

@@ -14,7 +14,7 @@ import { authenticate, createOperationRoutes } from './operation-routes.ts';
 import { createRequestBudgets } from './prepare-call.ts';
 import { problemReply, translate, unknownRoute } from './problem.ts';
 import { type Endpoint, type Exchange, type HttpContext, type HttpEnv, incomingOf, type Reply, textReply } from './reply.ts';
-import { type BodyLimits, declaredLength, readBytes, SMALL_BODY_BYTES } from './request-body.ts';
+import { declaredLength, readBytes, SMALL_BODY_BYTES } from './request-body.ts';
 import type { BudgetHolder } from './user-budget.ts';
 import type { Spool } from './upload.ts';
 
@@ -187,7 +187,7 @@ function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>, bodies: 
     const length = request.method === 'POST' ? declaredLength(exchange, limits.maxBytes, limits.option) : 0;
     using held = new DisposableStack();
     const isSmall = length !== 'unknown' && length <= SMALL_BODY_BYTES;
-    const bounded = isSmall ? request : await largeRequest(exchange, length, limits, (holder, bytes) => held.use(bodies.take(holder, bytes)));
+    const bounded = isSmall ? request : await largeRequest(exchange, length, (holder, bytes) => held.use(bodies.take(holder, bytes)));
     // The protocol library reads the body itself, without a limit of time.
     const cancel = clock.after(limits.timeoutMs, () => {
       const incoming = incomingOf(context);
@@ -201,12 +201,7 @@ function mcpEndpoint(deps: HttpDeps, mcp: NonNullable<HttpDeps['mcp']>, bodies: 
   };
 
   /** A body that is or may be large is read only for a proven caller, within that caller's share. */
-  async function largeRequest(
-    exchange: Exchange,
-    length: number | 'unknown',
-    limits: Omit<BodyLimits, 'onLarge'>,
-    hold: (holder: BudgetHolder, bytes: number) => void,
-  ): Promise<Request> {
+  async function largeRequest(exchange: Exchange, length: number | 'unknown', hold: (holder: BudgetHolder, bytes: number) => void): Promise<Request> {
     const { caller } = await authenticate(deps.gate, exchange.request.headers);
     if (length !== 'unknown') {
       hold(caller, length);

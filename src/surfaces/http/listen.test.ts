@@ -80,7 +80,10 @@ describe('a listening server', () => {
     const twice = dial(listener, `GET /api/v1/notes/search HTTP/1.1\r\n${AUTH}X-Polymnia-User: a\r\nX-Polymnia-User: b\r\nConnection: close\r\n\r\n`);
     expect(await twice.closed).toMatch(/ 400 [^]*given more than once/);
     const stranger = AUTH.replace(/Authorization: Bearer \S+/i, 'Authorization: Bearer pmn_nobody');
-    const chunked = dial(listener, `POST /mcp HTTP/1.1\r\n${stranger}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n`);
+    const chunked = dial(
+      listener,
+      `POST /mcp HTTP/1.1\r\n${stranger}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n`,
+    );
     await vi.waitUntil(() => chunked.seen.text.includes(' 401 '));
     chunked.socket.destroy();
   });

@@ -35,7 +35,11 @@ const UPLOADS_PER_SERVICE = 4;
 const UPLOADS_TOTAL = 8;
 
 /** The budgets of one server. */
-export function createRequestBudgets({ clock, maxBodyBytes, maxImportBytes }: Pick<PrepareDeps, 'clock' | 'maxBodyBytes' | 'maxImportBytes'>): RequestBudgets {
+export function createRequestBudgets({
+  clock,
+  maxBodyBytes,
+  maxImportBytes,
+}: Pick<PrepareDeps, 'clock' | 'maxBodyBytes' | 'maxImportBytes'>): RequestBudgets {
   const uploads = (each: number, what: string): UserBudget =>
     new UserBudget({ perUser: each * UPLOADS_PER_USER, perService: each * UPLOADS_PER_SERVICE, total: each * UPLOADS_TOTAL, what });
   return {

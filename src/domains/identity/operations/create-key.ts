@@ -16,7 +16,9 @@ export const createKey = defineOperation<IdentityOperationsService>()({
     name: nameSchema,
     userId: userIdSchema.optional().describe('Whose key; yours when left out'),
     scopes: scopesSchema.optional().describe('Default: memory:read and memory:write'),
-    spaces: shortList(IDENTITY_LIMITS.spacesPerKey, z.array(spaceIdSchema).min(1).max(IDENTITY_LIMITS.spacesPerKey)).optional().describe('Limit the key to these spaces'),
+    spaces: shortList(IDENTITY_LIMITS.spacesPerKey, z.array(spaceIdSchema).min(1).max(IDENTITY_LIMITS.spacesPerKey))
+      .optional()
+      .describe('Limit the key to these spaces'),
     expiresAt: timeSchema.optional(),
   }),
   output: z.object({ key: keyView, secret: z.string().describe('Shown this once; send it as Authorization: Bearer') }),

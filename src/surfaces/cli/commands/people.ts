@@ -55,6 +55,12 @@ function done(what: string, name: string): (answer: Fields, view: View) => strin
   };
 }
 
+/** How to name a user on a command line: the name, where it is one plain word. */
+function shellWord(user: Fields): string {
+  const name = text(user['name']);
+  return /^[\p{L}\p{N}][\p{L}\p{N}._@-]*$/u.test(name) && !name.startsWith('user_') ? name : text(user['id']);
+}
+
 function renderSecret(answer: Fields, { palette }: View): string {
   const key = inner(answer, 'key');
   return [

@@ -1,5 +1,6 @@
 import { flagOf, OPTION_NAMES, OPTIONS, type AnyOption } from '../../../config/options.ts';
 import type { Command, Flag, Invocation } from '../command.ts';
+import { echo, parseArguments, usageError } from '../arguments.ts';
 import { flagList } from '../help.ts';
 
 /** Every row of the option table as a flag. */
@@ -41,6 +42,8 @@ export const serveCommand: Command = {
   async run(invocation) {
     const { deps, terminal, argv } = invocation;
     if (argv.includes('--help') || argv.includes('-h')) return terminal.print(serveHelp(invocation));
+    const [extra] = parseArguments(argv, optionFlags, serveCommand).positionals;
+    if (extra !== undefined) throw usageError(`"serve" takes no arguments, but was given ${echo(extra)}.`, serveCommand);
     return deps.hooks.serve(argv, { stdout: deps.stdout, stderr: deps.stderr, isTty: deps.isTty, signal: terminal.signal });
   },
 };
