@@ -25,7 +25,7 @@ test.each<[unknown, string]>([
   [{ query: 'a', limit: 'many' }, 'limit: must be a number'],
   [{ query: 'a', since: {} }, 'since: must be a number, or must be text'],
   [{ query: 'a', tags: [] }, 'tags: must not be empty'],
-  [{ query: 'a', tags: ['a', 1, 'c'] }, 'tags.1: must be text'],
+  [{ query: 'a', tags: ['a', 1] }, 'tags.1: must be text'],
   [{ query: 'a', role: 'boss' }, 'role: must be "reader" or "owner"'],
   [{ query: 'a', metadata: 5 }, 'metadata must be a JSON object'],
   [{ query: 'a', top: 5 }, 'there is no field "top"; the fields are query, limit, since, tags, role, metadata'],
