@@ -17,7 +17,9 @@ export function parseInput(schema: z.ZodObject, input: unknown): Readonly<Record
   const issues = result.error.issues
     .slice(0, MAX_ISSUES)
     .map((issue) => ({ field: cut(issue.path.map(String).join('.')), message: cut(issue.message) }));
-  const sentence = issues.map(({ field, message }) => (field === '' || message.startsWith(`${field} `) ? message : `${field}: ${message}`)).join('; ');
+  const sentence = issues
+    .map(({ field, message }) => (field === '' || message.startsWith(`${field} `) ? message : `${field}: ${message}`))
+    .join('; ');
   const more = result.error.issues.length - issues.length;
   throw new PolymniaError('invalid_input', more > 0 ? `${sentence}; and ${more} more.` : sentence, { details: { issues } });
 }

@@ -1,7 +1,15 @@
 import type { z } from 'zod';
 
 const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', object: ' fields', record: ' fields' };
-const KINDS: Readonly<Record<string, string>> = { string: 'text', int: 'a whole number', number: 'a number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'an object' };
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  int: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
 /** Longest list of allowed values a message repeats. */
 const MAX_VALUES = 20;
 
@@ -12,7 +20,9 @@ export function plainMessage(fields: readonly string[]): z.core.$ZodErrorMap {
       case 'invalid_type':
         return issue.input === undefined ? 'is missing' : `must be ${KINDS[issue.expected] ?? issue.expected}`;
       case 'too_small':
-        return Number(issue.minimum) === 1 && UNITS[issue.origin] !== undefined ? 'must not be empty' : `must ${verb(issue.origin)} at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+        return Number(issue.minimum) === 1 && UNITS[issue.origin] !== undefined
+          ? 'must not be empty'
+          : `must ${verb(issue.origin)} at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
       case 'too_big':
         return `must ${verb(issue.origin)} at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
       case 'invalid_value':
@@ -21,7 +31,11 @@ export function plainMessage(fields: readonly string[]): z.core.$ZodErrorMap {
         return `there is no field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}${issue.path?.length ? '' : `; the fields are ${fields.join(', ')}`}`;
       case 'invalid_union':
         return [...new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(({ message }) => message)))].join(', or ') || undefined;
-      default:
+      case 'invalid_format':
+      case 'not_multiple_of':
+      case 'invalid_key':
+      case 'invalid_element':
+      case 'custom':
         return undefined;
     }
   };

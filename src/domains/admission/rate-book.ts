@@ -49,7 +49,7 @@ export class RateBook {
     const limit = this.#limitOf(caller, lane);
     const { windowMs } = this.#lanes[lane];
     const { remaining, resetMs } = this.#window(`${caller.userId} ${lane}`, limit, lane).limiter.peek(this.#clock.monotonic());
-    return { lane, limit, windowMs, remaining, resetMs };
+    return { lane, limit, windowMs, remaining, resetMs: Math.ceil(resetMs) };
   }
 
   #limitOf(caller: Caller, lane: Lane): number {

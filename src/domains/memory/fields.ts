@@ -28,9 +28,9 @@ export const threadField = text
   .min(1)
   .max(MEMORY_LIMITS.threadLength)
   .describe('Name of an ordered run of memories, such as a conversation; neighbours in a thread help to find each other.');
-export const placeField = z.int().min(0).describe('Place in the thread; left out = the next one. Only with thread.');
+export const placeField = z.int().min(0).describe('Number in the thread, by which it is ordered; left out = the next one. Only with thread.');
 export const originField = text.max(MEMORY_LIMITS.originLength).describe('Where the text came from, e.g. a URL or a file name.');
-export const spaceField = z.string().describe('Id of the space (space_…); left out = your personal space.');
+export const spaceField = z.string().describe('Id of a space (space_…, whoami lists them); left out = your personal space.');
 export const queryField = text.min(1).max(MEMORY_LIMITS.queryLength);
 export const memoryIdField = z.string().describe('Id of a memory (mem_…), as another answer gave it.');
 export const timeZoneField = z.string().max(64).describe('IANA time zone for words like "last week", e.g. Europe/Berlin; left out = yours.');
@@ -78,7 +78,10 @@ type Scalar = string | number | boolean | null;
 /** Top-level metadata fields that must equal scalars. */
 export const metadataFilterField = z
   .unknown()
-  .meta({ type: 'object', description: 'Top-level metadata fields and the text, number, boolean or null each must equal.' })
+  .meta({
+    type: 'object',
+    description: 'Top-level metadata fields and the text, number, boolean or null each must equal, e.g. {"project": "atlas"}.',
+  })
   .transform((value, ctx): Readonly<Record<string, Scalar>> => {
     const parsed = toObject(value);
     const problem = typeof parsed === 'string' ? parsed : filterProblem(parsed);

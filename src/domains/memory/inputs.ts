@@ -74,12 +74,12 @@ const periodField = z.union([z.string().max(64), z.number()]);
 
 /** Conditions shared by every operation that looks for memories. */
 const filter = {
-  tagsAny: tagsField.optional().describe('At least one of these tags.'),
-  tagsAll: tagsField.optional().describe('Every one of these tags.'),
-  type: typeField.optional(),
-  thread: threadField.optional(),
+  tagsAny: tagsField.optional().describe('At least one of these tags: an array, or one comma-separated text.'),
+  tagsAll: tagsField.optional().describe('Every one of these tags: an array, or one comma-separated text.'),
+  type: typeField.optional().describe('Only this kind, e.g. decision.'),
+  thread: threadField.optional().describe('Only this thread.'),
   since: periodField.optional().describe('Happened at or after: ISO 8601, UTC milliseconds, or words like "yesterday", "last week".'),
-  until: periodField.optional().describe('Happened before the end of: ISO 8601, UTC milliseconds, or words like "yesterday", "last week".'),
+  until: periodField.optional().describe('Happened before the end of this: ISO 8601, UTC milliseconds, or words like "yesterday", "last week".'),
   timeZone: timeZoneField.optional(),
   metadata: metadataFilterField.optional(),
 };
@@ -88,7 +88,7 @@ const importIdField = z.string().max(64).describe('Only what came with this impo
 
 export const retrieveInput = z.strictObject({
   query: queryField.describe('What you want to know, in words; a question is fine.'),
-  limit: countField(MEMORY_LIMITS.page, 10),
+  limit: countField(MEMORY_LIMITS.page, 10).describe('Results at most.'),
   ...filter,
   minScore: shareField.optional().describe('Only results at least this share (0 to 1) as good as the best one.'),
   recencyWeight: shareField.optional().describe('0 = age plays no part (default), 1 = newer counts up to twice.'),
@@ -101,7 +101,7 @@ export const retrieveInput = z.strictObject({
 
 export const searchInput = z.strictObject({
   ...filter,
-  limit: countField(MEMORY_LIMITS.page, 20),
+  limit: countField(MEMORY_LIMITS.page, 20).describe('Memories of one page.'),
   cursor: cursorField.optional(),
   space: spaceField.optional(),
 });
@@ -116,12 +116,12 @@ const CHANGEABLE = ['content', 'type', 'tags', 'metadata', 'occurredAt', 'expire
 export const updateInput = z
   .strictObject({
     id: memoryIdField,
-    content: contentField.optional(),
+    content: contentField.optional().describe('The new text, in place of the old one.'),
     type: typeField.optional(),
     tags: tagsField.optional().describe('The new tags, in place of the old ones.'),
-    metadata: metadataField.optional(),
+    metadata: metadataField.optional().meta({ description: 'The new metadata, in place of all of the old one.' }),
     occurredAt: instantField.optional().describe('When it happened: ISO 8601 with an offset, or UTC milliseconds.'),
-    expiresAt: instantField.nullable().optional().describe('Forget it at this moment; null = never.'),
+    expiresAt: instantField.nullable().optional().describe('Forget it at this moment: ISO 8601 with an offset, or UTC milliseconds; null = never.'),
     expiresIn: expiresInField.optional(),
     ifVersion: z.int().min(1).optional().describe('Change it only if this still is its version; else conflict.'),
   })
@@ -144,7 +144,7 @@ export const forgetInput = z.strictObject({
 
 export const listTagsInput = z.strictObject({
   prefix: z.string().max(MEMORY_LIMITS.tagLength).optional().describe('Only tags that begin so.'),
-  limit: countField(MEMORY_LIMITS.tagList, 100),
+  limit: countField(MEMORY_LIMITS.tagList, 100).describe('Tags at most.'),
   space: spaceField.optional(),
 });
 

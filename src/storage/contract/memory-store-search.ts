@@ -46,6 +46,19 @@ export function searchContract(harness: () => MemoryStoreHarness): void {
     expect(await s.search('owl')).toEqual([newest, middle, oldest]);
   });
 
+  it('cuts a long list where it would without the cut, the newest first among many equals', async () => {
+    const s = space();
+    const equals = Array.from({ length: 120 }, (_, age) =>
+      newMemory({ content: 'equal owl', type: `type${age}`, occurredAt: NOW - ((age * 7) % 120) * DAY }),
+    );
+    const better = Array.from({ length: 3 }, (_, at) => newMemory({ content: `owl owl ${'owl '.repeat(at)}`, occurredAt: NOW }));
+    await s.store.add(s.call(), [...equals, ...better]);
+    const whole = await s.search('owl', { limit: 123 });
+    const byAge = equals.toSorted((a, b) => b.occurredAt - a.occurredAt).map(({ uuid }) => uuid);
+    expect(whole.filter((uuid) => byAge.includes(uuid))).toEqual(byAge);
+    for (const limit of [1, 3, 10, 72]) expect(await s.search('owl', { limit })).toEqual(whole.slice(0, limit));
+  });
+
   it('prefers the recent when asked to, and the time a question names', async () => {
     const s = space();
     const old = await s.add({ content: 'owl owl owl', occurredAt: NOW - 900 * DAY });

@@ -44,7 +44,8 @@ export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = Math.round(ms / 1000);
   if (seconds < MINUTE) return `${seconds} s`;
-  const [size, big, small, rest] = seconds < HOUR ? ([MINUTE, 'min', 's', seconds % MINUTE] as const) : ([HOUR, 'h', 'min', Math.floor((seconds % HOUR) / MINUTE)] as const);
+  const [size, big, small, rest] =
+    seconds < HOUR ? ([MINUTE, 'min', 's', seconds % MINUTE] as const) : ([HOUR, 'h', 'min', Math.floor((seconds % HOUR) / MINUTE)] as const);
   const whole = `${Math.floor(seconds / size)} ${big}`;
   return rest === 0 ? whole : `${whole} ${String(rest).padStart(2, '0')} ${small}`;
 }

@@ -32,6 +32,12 @@ describe('memories', () => {
     expect(await bench.run(['get', id])).toMatchObject({ code: ERROR_TABLE.not_found.exitCode, out: '' });
   });
 
+  test('take tags one by one or with commas', async () => {
+    await bench.run(['store', 'tagged in both ways', '-t', 'one, two', '-t', 'three']);
+    const { out } = await bench.run(['search', '--tags-all', 'one,two', '--tags-all', 'three', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ results: [{ content: 'tagged in both ways', tags: ['one', 'two', 'three'] }] });
+  });
+
   test('cannot control the terminal, as text or as JSON', async () => {
     const { code } = await bench.run(['store', '-', '--tag', 'nasty'], { stdin: Readable.from([NASTY]) });
     expect(code).toBe(0);

@@ -137,6 +137,9 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EROFS: 'The disk is mounted read-only',
 };
 
+/** A command line sends no headers by hand. */
+const SEND_KEY = 'Set POLYMNIA_KEY, or --key, to a key that is valid.';
+
 /** Does the message already tell what to do? What this program found itself does, and so does what the server says of an input. */
 function saysAll({ code, details }: PolymniaError): boolean {
   return details?.['requestId'] === undefined || code === 'invalid_input' || code === 'conflict';
@@ -155,7 +158,7 @@ function reportFailure(error: PolymniaError, terminal: Terminal, isJson: boolean
   const wait = error.retryAfterMs === undefined ? '' : ` Try again in ${formatDuration(error.retryAfterMs)}.`;
   const requestId = error.code === 'internal' && typeof details['requestId'] === 'string' ? ` (${safeLine(details['requestId'])})` : '';
   terminal.note(`${palette.bad('✗')} ${safeLine(error.message)}${requestId}`);
-  const advice = typeof hint === 'string' ? safeLine(hint) : saysAll(error) ? '' : row.remedy;
+  const advice = typeof hint === 'string' ? safeLine(hint) : saysAll(error) ? '' : error.code === 'unauthenticated' ? SEND_KEY : row.remedy;
   if (error.code !== 'cancelled' && advice + wait !== '') terminal.note(`  ${palette.dim((advice + wait).trim())}`);
   return row.exitCode;
 }

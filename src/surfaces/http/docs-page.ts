@@ -9,14 +9,16 @@ const HTML = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Polymnia API</title>
+<link rel="icon" href="/docs/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/docs/style.css">
 <script src="/docs/app.js" defer></script>
 </head>
 <body>
 <a class="skip" href="#main">Skip to operations</a>
 <header><h1>Polymnia API</h1><p id="summary" role="status">Loading…</p>
-<label>Filter <input id="filter" type="search" autocomplete="off" spellcheck="false"></label>
-<p><a href="/openapi.json">OpenAPI document</a></p></header>
+<p class="soft">Send your key as <code>Authorization: Bearer pmn_…</code>. Assistants reach the same operations over MCP at <code>/mcp</code>.
+For machines: <a href="/openapi.json">OpenAPI document</a>.</p>
+<p><label>Filter <input id="filter" type="search" autocomplete="off" spellcheck="false"></label> <span id="found" class="soft" role="status"></span></p></header>
 <main id="main"><noscript>This page needs JavaScript; <a href="/openapi.json">the document it shows</a> does not.</noscript></main>
 </body>
 </html>
@@ -33,10 +35,13 @@ a{color:var(--accent)}p{margin:.4rem 0}.soft,#summary{color:var(--soft)}
 input{font:inherit;color:inherit;background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.35rem .6rem;width:min(20rem,100%)}
 details{border:1px solid var(--line);border-radius:.6rem;margin:.5rem 0;background:var(--panel)}
 summary{cursor:pointer;padding:.55rem .8rem;display:flex;gap:.7rem;flex-wrap:wrap;align-items:baseline}
+summary .name{margin-left:auto}details{scroll-margin-top:1rem}
 details>div{padding:0 .9rem .9rem}
 .method{font:600 .8rem ui-monospace,monospace;min-width:4rem}.GET{color:var(--get)}.POST,.PUT,.PATCH{color:var(--post)}.DELETE{color:var(--delete)}
 code,pre{font:.86rem/1.5 ui-monospace,monospace}pre{overflow-x:auto;background:var(--ground);border:1px solid var(--line);border-radius:.4rem;padding:.7rem;margin:.3rem 0}
+td p{margin:0}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);font-size:.92rem}
+@media (max-width:40rem){thead{position:absolute;left:-99rem}tr{display:block;padding:.35rem 0;border-bottom:1px solid var(--line)}td{display:inline-block;border:0;padding:0 .6rem 0 0}td:last-child{display:block}summary .name{margin-left:0}}
 button{font:inherit;font-size:.85rem;color:var(--ground);background:var(--accent);border:0;border-radius:.4rem;padding:.25rem .7rem;cursor:pointer}
 `;
 
@@ -51,6 +56,11 @@ function el(name, attributes, ...children) {
   for (const [key, value] of Object.entries(attributes || {})) node.setAttribute(key, value);
   node.append(...children.filter((child) => child !== undefined));
   return node;
+}
+
+/** Text in which what stands between backticks (u0060) is code. */
+function prose(name, text) {
+  return el(name, {}, ...text.split('\\u0060').map((part, at) => (at % 2 === 1 ? el('code', {}, part) : part)));
 }
 
 function deref(api, value) {
@@ -131,11 +141,11 @@ function copyButton(text) {
 }
 
 function card(api, method, path, operation) {
-  const rows = fieldRows(api, operation).map(([name, where, type, isRequired, text]) => [el('code', {}, name), where, el('code', {}, type), isRequired ? 'yes' : '', text || '']);
-  const answers = Object.entries(operation.responses).map(([status, answer]) => [el('code', {}, status), deref(api, answer).description]);
+  const rows = fieldRows(api, operation).map(([name, where, type, isRequired, text]) => [el('code', {}, name), where, el('code', {}, type), isRequired ? 'yes' : '', prose('p', text || '')]);
+  const answers = Object.entries(operation.responses).map(([status, answer]) => [el('code', {}, status), prose('p', deref(api, answer).description)]);
   const line = curl(api, method, path, operation);
-  const head = el('summary', {}, el('span', { class: 'method ' + method.toUpperCase() }, method.toUpperCase()), el('code', {}, path), el('span', { class: 'soft' }, operation.summary));
-  const text = operation.description.split('\\n\\n').map((part) => el('p', {}, part));
+  const head = el('summary', {}, el('span', { class: 'method ' + method.toUpperCase() }, method.toUpperCase()), el('code', {}, path), el('span', { class: 'soft' }, operation.summary), el('code', { class: 'soft name' }, operation.operationId));
+  const text = operation.description.split('\\n\\n').map((part) => prose('p', part));
   const fields = rows.length === 0 ? [] : [el('h3', {}, 'Input'), table(['Field', 'Where', 'Type', 'Required', 'Meaning'], rows)];
   const node = el('details', { id: operation.operationId }, head, el('div', {}, ...text, el('h3', {}, 'Try it'), el('pre', { tabindex: '0' }, line), copyButton(line), ...fields, el('h3', {}, 'Answers'), table(['Status', 'Meaning'], answers)));
   node.dataset.text = [operation.operationId, path, operation.summary].join(' ').toLowerCase();
@@ -150,13 +160,27 @@ function show(api) {
     );
     main.append(el('section', {}, el('h2', {}, tag.name), el('p', { class: 'soft' }, tag.description), ...cards));
   }
-  const target = location.hash && document.getElementById(location.hash.slice(1));
-  if (target && target.tagName === 'DETAILS') target.open = true;
+  follow();
 }
+
+/** Opens and shows the operation the address names. */
+function follow() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (!target || target.tagName !== 'DETAILS') return;
+  target.open = true;
+  target.scrollIntoView();
+}
+
+addEventListener('hashchange', follow);
 
 document.getElementById('filter').addEventListener('input', (event) => {
   const wanted = event.target.value.trim().toLowerCase();
-  for (const node of document.querySelectorAll('details')) node.hidden = !node.dataset.text.includes(wanted);
+  let found = 0;
+  for (const node of document.querySelectorAll('details')) {
+    node.hidden = !node.dataset.text.includes(wanted);
+    if (!node.hidden) found += 1;
+  }
+  document.getElementById('found').textContent = wanted === '' ? '' : found === 1 ? '1 operation' : found + ' operations';
   for (const node of document.querySelectorAll('section')) node.hidden = !node.querySelector('details:not([hidden])');
 });
 
@@ -170,9 +194,17 @@ const page = (contentType: string, body: string): Endpoint => {
   return () => Promise.resolve(reply);
 };
 
-/** The page at `/docs` and its files: path and endpoint of each. */
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#5b3fc4"/><path d="M5 13V4h4a2.6 2.6 0 0 1 0 5.2H5" fill="none" stroke="#fff" stroke-width="2"/></svg>
+`;
+
+/** Whoever opens the bare address in a browser wants the page. */
+const toPage: Endpoint = () => Promise.resolve({ status: 302, headers: { location: '/docs' }, body: null });
+
+/** The page at `/docs`, its files, and the way there: path and endpoint of each. */
 export const docsEndpoints: readonly (readonly [string, Endpoint])[] = [
+  ['/', toPage],
   ['/docs', page('text/html', HTML)],
   ['/docs/style.css', page('text/css', STYLE)],
+  ['/docs/icon.svg', page('image/svg+xml', ICON)],
   ['/docs/app.js', page('text/javascript', SCRIPT)],
 ];

@@ -44,7 +44,7 @@ export function openApiDocument(operations: readonly Described[], version: strin
     paths[path] = { ...paths[path], [operation.http.method.toLowerCase()]: describeOperation(operation, path, schemas) };
   }
   const statuses = [...new Set(operations.flatMap((operation) => errorStatuses(operation)))].toSorted((a, b) => a - b);
-  const tags = [...new Set(operations.map((operation) => tagOf(operationPath(operation))))].toSorted();
+  const tags = [...new Set(operations.map((operation) => tagOf(operationPath(operation))))];
   const hasWrites = operations.some((operation) => operation.effect !== 'read');
   const { IdempotencyKey, ...otherParameters } = PARAMETERS;
   return {

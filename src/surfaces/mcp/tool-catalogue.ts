@@ -56,8 +56,13 @@ function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string,
   const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
     io,
     override: ({ jsonSchema }) => {
-      if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      if (io === 'output' && saysNothing(jsonSchema.additionalProperties)) delete jsonSchema.additionalProperties;
     },
   });
   return json;
+}
+
+/** Closed, or open in the long way `{}`, which linters take for an oversight. */
+function saysNothing(schema: unknown): boolean {
+  return schema === false || (typeof schema === 'object' && schema !== null && Object.keys(schema).length === 0);
 }

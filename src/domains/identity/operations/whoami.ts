@@ -15,7 +15,8 @@ const rate = z.object({
 export const whoami = defineOperation<IdentityOperationsService>()({
   name: 'whoami',
   title: 'Who am I',
-  description: 'The user this credential speaks for, its scopes and spaces, the limits that hold, and what is left of them.',
+  description:
+    'Says which user this credential speaks for, its scopes and spaces (for the space field of other tools), and the limits with what is left of them.',
   input: z.strictObject({}),
   output: z.object({
     user: userView,
