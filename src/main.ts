@@ -7,14 +7,15 @@ import { systemClock } from './kernel/clock.ts';
 import type { CliHooks } from './surfaces/cli/cli-deps.ts';
 import { runCli } from './surfaces/cli/run-cli.ts';
 
-const { argv, cwd, env, stdin, stdout, stderr, version: nodeVersion } = process;
+const { argv, env, stdin, stdout, stderr, version: nodeVersion } = process;
+const cwd = process.cwd();
 using stop = listenForStop();
 
 /** What only the whole program can do is loaded when it is asked for: a command starts without the server's weight. */
 const hooks: CliHooks = {
   async serve(flags, io) {
     const { serve } = await import('./app/serve.ts');
-    return serve(flags, io, { env, cwd: cwd(), now: stop.second });
+    return serve(flags, io, { env, cwd, now: stop.second });
   },
   async spawnServer(flags) {
     const child = spawn(process.execPath, [import.meta.filename, 'serve', ...flags], { detached: true, stdio: 'ignore' });
@@ -34,12 +35,12 @@ const hooks: CliHooks = {
 process.exitCode = await runCli({
   argv: argv.slice(2),
   env,
-  cwd: cwd(),
+  cwd,
   stdin,
   stdout,
   stderr,
-  isTty: stdout.isTTY === true,
-  isErrorTty: stderr.isTTY === true,
+  isTty: stdout.isTTY,
+  isErrorTty: stderr.isTTY,
   columns: stdout.columns ?? 100,
   signal: stop.first,
   clock: systemClock,
