@@ -90,6 +90,8 @@ export interface StorageStats {
 
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
+/** Readers but the first take the long reads, and give way to everything else where the processors are busy. */
+const LONG_READER_NICENESS = 10;
 /** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
 const MAX_DROPPED = 100_000;
 
@@ -231,14 +233,15 @@ export class SpaceFiles implements AsyncDisposable {
   #threads(role: ThreadRole, count: number): readonly ThreadHost[] {
     const { folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, vectorExtension, clock, entries = ENTRIES } = this.#options;
     const vector = vectorExtension === undefined ? {} : { vectorExtension };
-    const config: ThreadConfig = { role, folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, ...vector };
+    const config = { role, folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, ...vector };
+    const configOf = (index: number): ThreadConfig => ({ ...config, niceness: role === 'reader' && index > 0 ? LONG_READER_NICENESS : 0 });
     const onCrash = (name: string, cause: unknown): void => {
       this.#counts.crashes += 1;
       this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);
     };
     return Array.from(
       { length: count },
-      (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config, clock, onCrash }),
+      (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config: configOf(index), clock, onCrash }),
     );
   }
 

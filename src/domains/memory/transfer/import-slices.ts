@@ -15,6 +15,9 @@ export interface ParsedSlice extends ImportSlice {
   readonly bytes: number;
 }
 
+/** Lines parsed before others have their turn on this thread: well under a millisecond. */
+const LINES_AT_ONCE = 10;
+
 /** The rest of an import as slices, from its resume point on. Holds one slice at a time. */
 export async function* sliceLines(
   deps: Pick<MemoryServiceDeps, 'spool' | 'clock' | 'ids'>,
@@ -22,38 +25,67 @@ export async function* sliceLines(
   signal: AbortSignal,
 ): AsyncGenerator<ParsedSlice> {
   const context = { importId: state.importId, author: state.user, name: state.name, now: deps.clock.now(), uuid: () => deps.ids.uuid() };
-  let pending: SpoolLine[] = [];
-  let length = 0;
+  let slice = new SliceBuilder(context);
+  let parsed = 0;
   for await (const line of deps.spool.lines(state.spoolId, { byte: state.nextByte, line: state.nextLine }, MEMORY_LIMITS.importLineBytes, signal)) {
-    pending.push(line);
-    length += line.kind === 'line' ? line.text.length : 0;
-    if (pending.length < SLICE_LINES && length < SLICE_TEXT) continue;
-    yield parseSlice(pending, context);
-    pending = [];
-    length = 0;
+    slice.add(line);
+    if (++parsed % LINES_AT_ONCE === 0) await othersTurn();
+    if (!slice.isFull) continue;
+    yield slice.build();
+    slice = new SliceBuilder(context);
   }
-  if (pending.length > 0) yield parseSlice(pending, context);
+  if (!slice.isEmpty) yield slice.build();
 }
 
-function parseSlice(lines: readonly SpoolLine[], context: LineContext): ParsedSlice {
-  const items: NewMemory[] = [];
-  const numbers: number[] = [];
-  const bad: ImportProblem[] = [];
-  for (const line of lines) {
-    if (line.kind === 'too_long') {
-      bad.push({ line: line.line, message: `longer than ${MEMORY_LIMITS.importLineBytes} bytes` });
-      continue;
-    }
-    const parsed = parseLine(line.text, context);
-    if (parsed.kind === 'memory') {
-      items.push(parsed.memory);
-      numbers.push(line.line);
-    } else if (parsed.kind === 'bad') bad.push({ line: line.line, message: parsed.message });
+/** Resolves after what else waits on this thread has had its turn. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** Gathers parsed lines until they are enough for one commit. */
+class SliceBuilder {
+  readonly #context: LineContext;
+  readonly #items: NewMemory[] = [];
+  readonly #numbers: number[] = [];
+  readonly #bad: ImportProblem[] = [];
+  #lines = 0;
+  #length = 0;
+  #last: SpoolLine | undefined;
+
+  constructor(context: LineContext) {
+    this.#context = context;
   }
-  const last = lines.at(-1);
-  const bytes = items.reduce(
-    (sum, item) => sum + storedBytes(item) + (item.history ?? []).reduce((old, version) => old + storedBytes(version), 0),
-    0,
-  );
-  return { importId: context.importId, items, lines: numbers, bad, nextByte: last?.endByte ?? 0, nextLine: last?.line ?? 0, bytes };
+
+  get isFull(): boolean {
+    return this.#lines >= SLICE_LINES || this.#length >= SLICE_TEXT;
+  }
+
+  get isEmpty(): boolean {
+    return this.#lines === 0;
+  }
+
+  add(line: SpoolLine): void {
+    this.#lines += 1;
+    this.#last = line;
+    if (line.kind === 'too_long') {
+      this.#bad.push({ line: line.line, message: `longer than ${MEMORY_LIMITS.importLineBytes} bytes` });
+      return;
+    }
+    this.#length += line.text.length;
+    const parsed = parseLine(line.text, this.#context);
+    if (parsed.kind === 'bad') this.#bad.push({ line: line.line, message: parsed.message });
+    if (parsed.kind !== 'memory') return;
+    this.#items.push(parsed.memory);
+    this.#numbers.push(line.line);
+  }
+
+  build(): ParsedSlice {
+    const bytes = this.#items.reduce((sum, item) => sum + bytesOf(item), 0);
+    const end = { nextByte: this.#last?.endByte ?? 0, nextLine: this.#last?.line ?? 0 };
+    return { importId: this.#context.importId, items: this.#items, lines: this.#numbers, bad: this.#bad, ...end, bytes };
+  }
+}
+
+function bytesOf(item: NewMemory): number {
+  return storedBytes(item) + (item.history ?? []).reduce((sum, version) => sum + storedBytes(version), 0);
 }

@@ -108,8 +108,8 @@ export function parseLine(text: string, context: LineContext): ParsedLine {
   if (json === '') return { kind: 'none' };
   const value = parseJson(json);
   if (value === undefined) return { kind: 'bad', message: 'not a JSON object' };
-  const marker = markerLine.safeParse(value);
-  if (marker.success && !('content' in value)) return markerResult(marker.data);
+  const marker = 'polymnia' in value && !('content' in value) ? markerLine.safeParse(value) : undefined;
+  if (marker?.success === true) return markerResult(marker.data);
   const parsed = memoryLine.safeParse(value);
   if (!parsed.success) return { kind: 'bad', message: problemOf(parsed.error) };
   const { expiresAt } = parsed.data;

@@ -31,6 +31,8 @@ export class PendingCall {
   readonly answer: Promise<Answer>;
   /** The scheduler's token. */
   token = 0;
+  /** Estimated to take long. */
+  long = false;
   /** Size of the arguments, roughly. */
   bytes = 0;
   readonly #clock: Clock;

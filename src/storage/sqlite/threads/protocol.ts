@@ -42,6 +42,8 @@ export interface ThreadConfig {
   readonly mmapBytes: number;
   readonly busyTimeoutMs: number;
   readonly idempotencyTtlMs: number;
+  /** Priority for the operating system: 0 is usual, up to 19 gives way to others. */
+  readonly niceness: number;
   /** Path of the sqlite-vec library; absent = not loaded. */
   readonly vectorExtension?: string;
 }

@@ -71,6 +71,7 @@ export class ReadDispatcher implements AsyncDisposable {
     const cost = known ?? (long ? LONG_US : UNKNOWN_COST_US);
     const entered = this.#scheduler.enqueue({ user, group, weight, cost, long, deadlineAt: request.call.deadlineAt, payload: call }, now);
     if (!entered.ok) throw lineFull(entered.full, this.#scheduler.expectedWaitMs(user, group, long));
+    call.long = long;
     call.token = entered.token;
     this.#waiting.add(call);
     call.waits(() => this.#leave(call));
@@ -97,7 +98,7 @@ export class ReadDispatcher implements AsyncDisposable {
     while (this.#idle.size > 0) {
       const next = this.#scheduler.next(this.#clock.monotonic());
       if (next === undefined) return;
-      const thread = this.#choose(next.payload.request.space);
+      const thread = this.#choose(next.payload);
       this.#idle.delete(thread);
       this.#waiting.delete(next.payload);
       const run = this.#run(thread, next).finally(() => this.#running.delete(run));
@@ -105,9 +106,13 @@ export class ReadDispatcher implements AsyncDisposable {
     }
   }
 
-  /** An idle reader: one that has the file, else one that has started, else any that may start. */
-  #choose(space: string): ThreadHost {
-    const rank = (thread: ThreadHost): number => (thread.has(space) ? 3 : thread.started ? 2 : thread.usable ? 1 : 0);
+  /**
+   * An idle reader: for a long read one that gives way to others, for a short one rather the one that does not; then one that
+   * has the file, that has started, that may start.
+   */
+  #choose({ request: { space }, long }: PendingCall): ThreadHost {
+    const rank = (thread: ThreadHost): number =>
+      (thread.givesWay === long ? 4 : 0) + (thread.has(space) ? 3 : thread.started ? 2 : thread.usable ? 1 : 0);
     let best: ThreadHost | undefined;
     for (const thread of this.#idle) if (best === undefined || rank(thread) > rank(best)) best = thread;
     if (best === undefined) throw new PolymniaError('internal', 'No reader thread is idle.');

@@ -1,3 +1,4 @@
+import { platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { CellCache } from './cell-cache.ts';
@@ -22,6 +23,7 @@ export interface Serving {
 export function serveThread(serving: Serving): void {
   const port = parentPort;
   if (port === null) throw new PolymniaError('internal', 'A storage thread must run as a worker thread.');
+  giveWay((workerData as ThreadData).config.niceness);
   const thread = new StorageThread(workerData as ThreadData, serving, (message) => port.postMessage(message));
   port.on('message', (message: ToThread) => {
     if (message.kind !== 'stop') return thread.handle(message);
@@ -29,6 +31,16 @@ export function serveThread(serving: Serving): void {
     port.close();
   });
   port.postMessage({ kind: 'ready' } satisfies FromThread);
+}
+
+/** On Linux this is the calling thread's priority alone; where it is not allowed, or would be the process's, it stays. */
+function giveWay(niceness: number): void {
+  if (niceness === 0 || platform() !== 'linux') return;
+  try {
+    setPriority(niceness);
+  } catch {
+    // A system that forbids it: the thread works all the same, only less politely.
+  }
 }
 
 /** One thread's state: its open files, and which slot of the batch is running. */

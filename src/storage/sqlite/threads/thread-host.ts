@@ -53,6 +53,11 @@ export class ThreadHost implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Does the thread leave the processor to others first? */
+  get givesWay(): boolean {
+    return this.#options.config.niceness > 0;
+  }
+
   get started(): boolean {
     return this.#worker !== undefined;
   }
