@@ -3,6 +3,7 @@ import type { Cell } from '../cell/cell.ts';
 import { runOnce } from './idempotency.ts';
 import { OPEN_METHOD } from './protocol.ts';
 import type { AnswerForms, CallMessage, MethodRegistry, Outcome, Result } from './protocol.ts';
+import { elapsedUs, processorUs } from './thread-time.ts';
 import { CallStopped, failureOf } from './translate-error.ts';
 
 /** What running calls needs to know of its thread. */
@@ -32,12 +33,12 @@ interface Run {
 /** Runs reads of one file one after the other, each on a snapshot of its own. */
 export function runReads(cell: Cell, calls: readonly CallMessage[], context: ExecuteContext): Executed {
   const run: Run = { results: new Map(), ownUs: calls.map(() => 0), commitsUs: [] };
-  const started = performance.now();
+  const started = processorUs();
   for (const [slot, call] of calls.entries()) {
     const result = timed(run, slot, () => attempt(slot, context, () => inSnapshot(cell, () => runMethod(cell, call, context))));
     run.results.set(slot, result);
   }
-  return finish(run, calls.length, started);
+  return finish(run, calls.length, processorUs() - started);
 }
 
 /**
@@ -47,10 +48,10 @@ export function runReads(cell: Cell, calls: readonly CallMessage[], context: Exe
  */
 export function runWrites(cell: Cell, calls: readonly CallMessage[], context: ExecuteContext): Executed {
   const run: Run = { results: new Map(), ownUs: calls.map(() => 0), commitsUs: [] };
-  const started = performance.now();
+  const started = elapsedUs();
   const entries = [...calls.entries()];
   if (!commitTogether(cell, entries, run, context)) for (const entry of entries) commitTogether(cell, [entry], run, context);
-  return finish(run, calls.length, started);
+  return finish(run, calls.length, elapsedUs() - started);
 }
 
 /** False when the calls must be run again, one by one; never false for a single one. */
@@ -83,10 +84,10 @@ function commitTogether(cell: Cell, entries: readonly (readonly [number, CallMes
 }
 
 function commit(cell: Cell, written: readonly (readonly [number, CallMessage])[], run: Run, context: ExecuteContext): void {
-  const started = performance.now();
+  const started = elapsedUs();
   try {
     cell.run('COMMIT');
-    run.commitsUs.push((performance.now() - started) * 1000);
+    run.commitsUs.push(elapsedUs() - started);
   } catch (error) {
     rollBack(cell);
     failAll(written, run, error, context);
@@ -148,15 +149,14 @@ function attempt(slot: number, context: ExecuteContext, work: () => unknown): Re
 }
 
 function timed(run: Run, slot: number, work: () => Result): Result {
-  const started = performance.now();
+  const started = processorUs();
   const result = work();
-  run.ownUs[slot] = (run.ownUs[slot] ?? 0) + (performance.now() - started) * 1000;
+  run.ownUs[slot] = (run.ownUs[slot] ?? 0) + processorUs() - started;
   return result;
 }
 
 /** What the calls shared (begin, commit) is divided among them evenly. */
-function finish(run: Run, count: number, started: number): Executed {
-  const totalUs = (performance.now() - started) * 1000;
+function finish(run: Run, count: number, totalUs: number): Executed {
   const sharedUs = Math.max(0, totalUs - run.ownUs.reduce((sum, us) => sum + us, 0)) / Math.max(1, count);
   const outcomes = run.ownUs.map((ownUs, slot) => ({
     ...(run.results.get(slot) ?? { status: 'aborted' as const }),

@@ -103,9 +103,9 @@ export type Result =
   | { readonly status: 'absent' | 'stale' };
 
 export type Outcome = Result & {
-  /** Thread time of the call, its part of the commit included. */
+  /** What the call cost, µs: of a read, processor time; of a write, the time it kept its thread, its part of the commit included. */
   readonly busyUs: number;
-  /** Thread time of the method alone. */
+  /** Processor time of the method alone, µs. */
   readonly ownUs: number;
 };
 

@@ -7,6 +7,7 @@ import type { ExecuteContext, Executed } from './execute.ts';
 import type { OpenCell } from './open-cell.ts';
 import type { AnswerForms, BatchDone, CellSchema, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
 import { breaksConnection, CallStopped, failureOf, sqliteFamily } from './translate-error.ts';
+import { elapsedUs, processorUs } from './thread-time.ts';
 
 /** A writer that had nothing to do for so long cuts the logs of its files. */
 const IDLE_MS = 1000;
@@ -101,18 +102,19 @@ class StorageThread implements Disposable {
 
   #executeBatch({ space, create, calls }: RunMessage): { executed: Executed; opened: boolean; cell?: OpenCell } {
     let result: Outcome;
-    const started = performance.now();
+    const clockUs = this.#writes ? elapsedUs : processorUs;
+    const started = clockUs();
     try {
       const { cell, opened } = this.#cache.get(space, create);
       if (typeof cell !== 'string') {
         const executed = this.#writes ? runWrites(cell.cell, calls, this.#execute) : runReads(cell.cell, calls, this.#execute);
-        return { executed: withOpening(executed, started), opened, cell };
+        return { executed: withOpening(executed, clockUs() - started), opened, cell };
       }
       result = { status: cell, busyUs: 0, ownUs: 0 };
     } catch (error) {
       result = { status: 'failed', failure: failureOf(error), busyUs: 0, ownUs: 0 };
     }
-    const busyUs = ((performance.now() - started) * 1000) / calls.length;
+    const busyUs = (clockUs() - started) / calls.length;
     return { executed: { outcomes: calls.map(() => ({ ...result, busyUs })), commitsUs: [] }, opened: true };
   }
 
@@ -158,8 +160,7 @@ class StorageThread implements Disposable {
 }
 
 /** The time it took to open the file is part of what the calls cost. */
-function withOpening({ outcomes, commitsUs }: Executed, started: number): Executed {
-  const totalUs = (performance.now() - started) * 1000;
+function withOpening({ outcomes, commitsUs }: Executed, totalUs: number): Executed {
   const shareUs = Math.max(0, totalUs - outcomes.reduce((sum, { busyUs }) => sum + busyUs, 0)) / outcomes.length;
   return { outcomes: outcomes.map((outcome) => ({ ...outcome, busyUs: outcome.busyUs + shareUs })), commitsUs };
 }
