@@ -91,7 +91,7 @@ export interface StorageStats {
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
 /** Readers but the first take the long reads, and give way to everything else where the processors are busy. */
-const LONG_READER_NICENESS = 10;
+const LONG_READER_NICENESS = 5;
 /** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
 const MAX_DROPPED = 100_000;
 
