@@ -1,12 +1,17 @@
 import { Recorder } from '../src/surfaces/cli/load/recorder.ts';
-import { aim, type Bench, figure, pause, type Row } from './support/bench.ts';
+import { aim, type Bench, type BenchContext, figure, pause, type Row } from './support/bench.ts';
+import { CODE_NOISE_OPTIONS, openCodeNoise } from './support/code-noise.ts';
 import { LoadProcess, type Phase } from './support/load-process.ts';
 import { cpuMsOf } from './support/machine.ts';
-import { type Noise, openNoise } from './support/noise.ts';
+import { type Disturbance, type Noise, openNoise } from './support/noise.ts';
+import type { ServerProcess } from './support/server-process.ts';
 
 const LIGHT_USERS = 200;
-const ROUNDS = 4;
-const PHASE_MS = 20_000;
+const ROUNDS = 3;
+const FEWER_ROUNDS = 2;
+/** Long enough for low-priority work beside full processors to get somewhere. */
+const PHASE_MS = 30_000;
+const QUICK_PHASE_MS = 5000;
 const SETTLE_MS = 1500;
 const MAX_RATIO = 1.5;
 const MAX_EXTRA_MS = 2;
@@ -14,33 +19,62 @@ const MAX_EXTRA_MS = 2;
 const FAIR_SHARE = 0.25;
 const OPERATIONS = ['retrieve', 'store'] as const;
 
-/** 200 light users alone and beside an importer and an overloading searcher, in turn, in one run. */
+type Opener = (server: ServerProcess, ctx: BenchContext) => Promise<Disturbance>;
+
+/** 200 light users alone and beside an importer, an overloading searcher, three who sync and one who analyses, in turn, in one run. */
 export const interference: Bench = {
   name: 'interference',
-  async run(ctx) {
-    const stage = await ctx.stage();
-    await using server = await stage.serve();
-    await using noise = await openNoise(server, ctx.isQuick ? 20_000 : 100_000, ctx.isQuick ? 2000 : 6000, ctx.log);
-    const keys = stage.users.slice(0, LIGHT_USERS).map(({ key }) => key);
-    const plan = { url: server.url, keys, mix: 'retrieve=70,store=30', seed: 5, maxSockets: LIGHT_USERS * 2, pace: { callsPerSecondPerUser: 1 } };
-    await using load = await LoadProcess.open(plan);
-    await load.start();
-    const phaseMs = ctx.isQuick ? 5000 : PHASE_MS;
-    const cpu = { alone: 0, beside: 0 };
-    await pause(SETTLE_MS * 2);
-    for (let round = 0; round < (ctx.isQuick ? 2 : ROUNDS); round++) {
-      cpu.alone += await measured(server.pid, () => load.phase('alone', phaseMs));
-      await noise.start('noise');
-      await pause(SETTLE_MS);
-      cpu.beside += await measured(server.pid, () => load.phase('beside', phaseMs));
-      await noise.stop();
-      await pause(SETTLE_MS);
-    }
-    await load.stop();
-    const phases = await load.collect();
-    return [...lightRows(phases, keys.length, stage.memoriesEach), ...(await noiseRows(noise)), ...cpuRows(cpu, phases)];
-  },
+  run: (ctx) => measure(ctx, [openMemoryNoise, openCodeNoise], ROUNDS),
 };
+
+/** The same beside the importer and the searcher alone: what is felt of work inside the server. */
+export const interferenceMemory: Bench = {
+  name: 'interference-memory',
+  run: (ctx) => measure(ctx, [openMemoryNoise], FEWER_ROUNDS),
+};
+
+/** The same beside the syncs and the analysis alone: what is felt of the child processes. */
+export const interferenceSync: Bench = {
+  name: 'interference-sync',
+  run: (ctx) => measure(ctx, [openCodeNoise], FEWER_ROUNDS),
+};
+
+async function measure(ctx: BenchContext, openers: readonly Opener[], fullRounds: number): Promise<Row[]> {
+  const stage = await ctx.stage();
+  await using server = await stage.serve(CODE_NOISE_OPTIONS);
+  await using resources = new AsyncDisposableStack();
+  const noises: Disturbance[] = [];
+  for (const open of openers) noises.push(resources.use(await open(server, ctx)));
+  const keys = stage.users.slice(0, LIGHT_USERS).map(({ key }) => key);
+  const plan = { url: server.url, keys, mix: 'retrieve=70,store=30', seed: 5, maxSockets: LIGHT_USERS * 2, pace: { callsPerSecondPerUser: 1 } };
+  await using load = await LoadProcess.open(plan);
+  await load.start();
+  const phaseMs = ctx.isQuick ? QUICK_PHASE_MS : PHASE_MS;
+  const cpu = { alone: 0, beside: 0 };
+  await pause(SETTLE_MS * 2);
+  for (let round = 0; round < (ctx.isQuick ? 2 : fullRounds); round++) {
+    cpu.alone += await measured(server.pid, () => load.phase('alone', phaseMs));
+    await Promise.all(noises.map((noise) => noise.start('noise')));
+    await pause(SETTLE_MS);
+    cpu.beside += await measured(server.pid, () => load.phase('beside', phaseMs));
+    await Promise.all(noises.map((noise) => noise.stop()));
+    await pause(SETTLE_MS);
+  }
+  await load.stop();
+  const phases = await load.collect();
+  const gotDone = await Promise.all(noises.map((noise) => noise.rows()));
+  return [...lightRows(phases, keys.length, stage.memoriesEach), ...gotDone.flat(), ...cpuRows(cpu, phases)];
+}
+
+async function openMemoryNoise(server: ServerProcess, ctx: BenchContext): Promise<Disturbance> {
+  const noise = await openNoise(server, ctx.isQuick ? 20_000 : 100_000, ctx.isQuick ? 2000 : 6000, ctx.log);
+  return {
+    start: (name) => noise.start(name),
+    stop: () => noise.stop(),
+    rows: () => noiseRows(noise),
+    [Symbol.asyncDispose]: () => noise[Symbol.asyncDispose](),
+  };
+}
 
 async function measured(pid: number, work: () => Promise<void>): Promise<number> {
   const before = cpuMsOf(pid);

@@ -1,26 +1,47 @@
 /**
- * `npm run bench [-- NAME…] [--quick] [--soak MINUTES] [--main FILE]`: measures the built server and prints every figure
+ * `npm run bench [-- NAME…] [--quick] [--soak MINUTES] [--main FILE] [--corpus FOLDER]`: measures the built server and prints every figure
  * with its target. Each run adds one line to `bench/history.jsonl`, unless it is a quick one.
  */
 import { appendFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { codeAnalysis } from './analysis.ts';
 import { coldStart } from './cold-start.ts';
 import { durable } from './durable.ts';
+import { codeSearch } from './code-search.ts';
+import { codeSync } from './code-sync.ts';
 import { globalLock } from './global-lock.ts';
 import { growth } from './growth.ts';
-import { interference } from './interference.ts';
+import { interference, interferenceMemory, interferenceSync } from './interference.ts';
 import { ladder } from './ladder.ts';
 import { mcpCost } from './mcp-cost.ts';
 import { memory } from './memory.ts';
 import { peer } from './peer.ts';
 import { soak } from './soak.ts';
+import { tenUsers } from './ten-users.ts';
 import type { Bench, BenchContext, Row } from './support/bench.ts';
 import { describeMachine, gitCommit, type Machine } from './support/machine.ts';
 import { openStage, type Stage } from './support/stage.ts';
 
 /** In an order in which the small ones come first and the shared stage is filled once. */
-const BENCHES: readonly Bench[] = [coldStart, durable, mcpCost, peer, growth, memory, ladder, interference, globalLock, soak];
+const BENCHES: readonly Bench[] = [
+  coldStart,
+  durable,
+  mcpCost,
+  peer,
+  codeSync,
+  codeSearch,
+  codeAnalysis,
+  tenUsers,
+  growth,
+  memory,
+  ladder,
+  interference,
+  interferenceMemory,
+  interferenceSync,
+  globalLock,
+  soak,
+];
 const FULL_STAGE = { users: 1000, memoriesEach: 1000 };
 const QUICK_STAGE = { users: 100, memoriesEach: 300 };
 const SOAK_MINUTES = 10;
@@ -32,10 +53,11 @@ interface Wish {
   readonly isQuick: boolean;
   readonly soakMinutes: number;
   readonly main: string;
+  readonly corpus?: string;
 }
 
 function parseWish(argv: readonly string[]): Wish {
-  const options = { quick: { type: 'boolean' }, soak: { type: 'string' }, main: { type: 'string' } } as const;
+  const options = { quick: { type: 'boolean' }, soak: { type: 'string' }, main: { type: 'string' }, corpus: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   const isQuick = values.quick === true;
   const soakMinutes = Number(values.soak ?? (isQuick ? QUICK_SOAK_MINUTES : SOAK_MINUTES));
@@ -46,7 +68,8 @@ function parseWish(argv: readonly string[]): Wish {
     return found;
   });
   const program = resolve(values.main ?? join(import.meta.dirname, '../dist/main.js'));
-  return { benches: benches.length === 0 ? BENCHES : benches, isQuick, soakMinutes, main: program };
+  const corpus = values.corpus === undefined ? {} : { corpus: resolve(values.corpus) };
+  return { benches: benches.length === 0 ? BENCHES : benches, isQuick, soakMinutes, main: program, ...corpus };
 }
 
 interface Result {

@@ -15,6 +15,10 @@ export interface Wall {
 }
 
 const KERNEL = 'kernel/**';
+/** One small folder a language: what a parser needs to know, as data. */
+const LANGUAGES = 'domains/code/languages/**';
+/** Pure rules about git URLs and addresses, which the domain asks at admission and the fetching side again. */
+const SOURCE_RULES = 'domains/code/{source-rules,address-rules}.ts';
 const STORE_SIDE = ['domains/*/store.ts', 'domains/*/model.ts', 'domains/*/ports.ts'];
 
 /** Pure algorithm files of domains: no door, no service, nothing that does I/O. Storage may derive data with them. */
@@ -24,6 +28,8 @@ export const PURE_FILES = [
   'domains/memory/ranking.ts',
   'domains/memory/content-hash.ts',
   'domains/memory/stored-bytes.ts',
+  'domains/code/index/**',
+  'domains/code/search/**',
 ] as const;
 
 /** Domains in their order: each may use the doors of those before it. */
@@ -32,10 +38,15 @@ export const DOMAIN_ORDER = ['identity', 'admission', 'jobs', 'memory', 'knowled
 export const WALLS: readonly Wall[] = [
   { from: 'kernel', mayImport: [], packages: ['zod'], io: false },
   { from: 'config', mayImport: [KERNEL], packages: [], io: true },
-  { from: 'domains/*', mayImport: [KERNEL], packages: ['zod'], io: false },
+  { from: 'domains/*', mayImport: [KERNEL], packages: ['zod', 'croner', 're2js'], io: false },
   { from: 'storage/contract', mayImport: [KERNEL, ...STORE_SIDE], packages: ['vitest', 'fast-check'], io: false },
   { from: 'storage/*', mayImport: [KERNEL, ...STORE_SIDE, ...PURE_FILES], packages: ['sqlite-vec'], io: true },
-  { from: 'providers', mayImport: [KERNEL, 'domains/*/ports.ts'], packages: ['zod'], io: true },
+  {
+    from: 'providers',
+    mayImport: [KERNEL, 'domains/*/ports.ts', 'domains/*/model.ts', LANGUAGES, SOURCE_RULES],
+    packages: ['zod', 'ignore', 'web-tree-sitter'],
+    io: true,
+  },
   {
     from: 'surfaces/http',
     mayImport: [KERNEL, 'domains/*/index.ts'],

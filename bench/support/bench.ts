@@ -19,6 +19,8 @@ export interface BenchContext {
   readonly soakMinutes: number;
   /** The server program. */
   readonly main: string;
+  /** A folder with source code to measure with; absent = what the toolchains of the machine brought along. */
+  readonly corpus?: string;
   /** The data folder with many users that several benches share; filled at first use. */
   readonly stage: () => Promise<Stage>;
   /** A line of progress. */

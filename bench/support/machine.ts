@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +10,62 @@ const FSYNC_ROUNDS = 200;
 
 /** CPU time a process and its threads have used so far, in ms; user and system. Resolution 10 ms. */
 export function cpuMsOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The second field is the name in parentheses and may hold blanks.
+  return readStat(pid)?.ownMs ?? Number.NaN;
+}
+
+/** CPU time the processes a process has started have used so far, in ms: those that have ended and those that run, with theirs. */
+export function childCpuMsOf(pid: number): number {
+  const running = descendantsOf(pid).reduce((sum, { ownMs, endedMs }) => sum + ownMs + endedMs, 0);
+  return running + (readStat(pid)?.endedMs ?? Number.NaN);
+}
+
+/** How many processes run below a process. */
+export function childCountOf(pid: number): number {
+  return descendantsOf(pid).length;
+}
+
+/** How many of them are at a job; beside each stands one that guards it. */
+export function workerCountOf(pid: number): number {
+  return descendantsOf(pid).filter((child) => commandOf(child.pid).includes('children/child-main')).length;
+}
+
+interface ProcessStat {
+  readonly pid: number;
+  readonly parent: number;
+  /** CPU of its own threads. */
+  readonly ownMs: number;
+  /** CPU of the children it has seen end. */
+  readonly endedMs: number;
+}
+
+function descendantsOf(pid: number): readonly ProcessStat[] {
+  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readStat(Number(name)) ?? []) : []));
+  const byParent = Map.groupBy(all, ({ parent }) => parent);
+  const below = (parent: number): readonly ProcessStat[] => (byParent.get(parent) ?? []).flatMap((child) => [child, ...below(child.pid)]);
+  return below(pid);
+}
+
+/** Undefined when there is no such process. */
+function readStat(pid: number): ProcessStat | undefined {
+  const text = readProc(`${pid}/stat`);
+  if (text === '') return undefined;
+  // The second field is the name in parentheses and may hold blanks; `proc(5)` numbers from 1.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  const ms = (field: number): number => (Number(fields[field - 3]) * 1000) / TICKS_PER_SECOND;
+  return { pid, parent: Number(fields[1]), ownMs: ms(14) + ms(15), endedMs: ms(16) + ms(17) };
+}
+
+function commandOf(pid: number): string {
+  return readProc(`${pid}/cmdline`);
+}
+
+/** Empty when the process is gone. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(`/proc/${path}`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Memory of a process that is in RAM, in MB. */

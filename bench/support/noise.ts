@@ -1,6 +1,6 @@
 import { createSeededRandom } from '../../src/kernel/seeded-random.ts';
 import { createTextSource } from '../../src/surfaces/cli/load/texts.ts';
-import { pause } from './bench.ts';
+import { pause, type Row } from './bench.ts';
 import { LoadProcess } from './load-process.ts';
 import { newUser, rest } from './rest.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -11,6 +11,16 @@ const SEED = 99;
 const PROBE_LINES = 16;
 /** The searcher offers so many times what it was served when alone. */
 const OVERLOAD = 3;
+
+/** What disturbs others over and over between its start and its stop. */
+export interface Disturbance extends AsyncDisposable {
+  /** Begins; counts under this name. */
+  start(name: string): Promise<void>;
+  /** Ends; resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+  /** What it got done. */
+  rows(): Promise<Row[]>;
+}
 
 /** One user who searches far more than it can get, and one who imports, both over and over. */
 export interface Noise extends AsyncDisposable {
@@ -118,11 +128,7 @@ class Importer {
     while (!signal.aborted) {
       const user = await newUser(this.#server, `importer ${performance.now()}`);
       const startedAt = performance.now();
-      try {
-        await importMemories(this.#server, user.key, this.#body, signal);
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      }
+      await importMemories(this.#server, user.key, this.#body, signal);
       this.#seconds += (performance.now() - startedAt) / 1000;
       this.#imported += (await rest<{ memories: number }>(this.#server, user.key, 'GET', '/memories/stats')).memories;
     }

@@ -1,10 +1,20 @@
+const CALL_LIMIT_MS = 60_000;
+
 /** A JSON call to a running server; throws with the problem's sentence when it is refused. */
-export async function rest<T>(server: { readonly url: string }, key: string, method: string, path: string, body?: unknown): Promise<T> {
+export async function rest<T>(
+  server: { readonly url: string },
+  key: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const limit = AbortSignal.timeout(CALL_LIMIT_MS);
   const response = await fetch(`${server.url}/api/v1${path}`, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
+    signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
@@ -16,6 +26,9 @@ export const NO_RATES: Readonly<Record<string, string>> = {
   RATE_LIMIT_MEMORY_PER_MIN: '10000000',
   RATE_LIMIT_BULK_PER_HOUR: '10000000',
   RATE_LIMIT_ADMIN_PER_MIN: '10000000',
+  RATE_LIMIT_SEARCH_PER_MIN: '10000000',
+  RATE_LIMIT_SYNC_PER_HOUR: '10000000',
+  RATE_LIMIT_BATCH_PER_DAY: '10000000',
 };
 
 /** A new user with a key of its own. */
@@ -27,7 +40,7 @@ export async function newUser(
   const made = await rest<{ secret: string }>(server, server.key, 'POST', '/keys', {
     userId: user.id,
     name: 'bench',
-    scopes: ['memory:read', 'memory:write'],
+    scopes: ['memory:read', 'memory:write', 'code:read', 'code:write'],
   });
   return { id: user.id, key: made.secret };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSeededRandom } from '../../src/kernel/seeded-random.ts';
 import { createTextSource, createVocabulary, type TextSource } from '../../src/surfaces/cli/load/texts.ts';
+import { endOfJob } from './jobs.ts';
 import { newUser, NO_RATES } from './rest.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
@@ -25,6 +26,7 @@ export interface StageSize {
 }
 
 const SEED = 42;
+const UPLOAD_LIMIT_MS = 60_000;
 /** Imports at once while the stage is filled: enough to keep every writer busy. */
 const AT_ONCE = 8;
 const FILL: Readonly<Record<string, string>> = { ...NO_RATES, MAX_CONCURRENT_BULK_OPS: String(AT_ONCE), MAX_STORAGE_MB: '100000' };
@@ -78,17 +80,19 @@ export interface ImportReport {
   readonly seconds: number;
 }
 
-/** Imports lines as one user, as one upload. Rejects when the signal aborts; the server then stops too. */
+/** Imports lines as one user, as one upload. When the signal aborts, the job is cancelled; what was taken in by then stays. */
 export async function importMemories(server: { readonly url: string }, key: string, body: Buffer, signal?: AbortSignal): Promise<ImportReport> {
   const startedAt = performance.now();
-  const response = await fetch(`${server.url}/api/v1/memories/import`, {
+  const response = await fetch(`${server.url}/api/v1/memories/import?background=true`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' },
     body,
-    ...(signal === undefined ? {} : { signal }),
+    signal: AbortSignal.timeout(UPLOAD_LIMIT_MS),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`import: ${response.status} ${text.slice(0, 300)}`);
-  const { created } = JSON.parse(text) as { readonly created: number };
+  const begun = JSON.parse(text) as { readonly job: { readonly id: string } };
+  const { result } = await endOfJob(server, key, begun.job.id, signal);
+  const { created = 0 } = (result ?? {}) as { readonly created?: number };
   return { created, seconds: (performance.now() - startedAt) / 1000 };
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Settings } from '../config/options.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Ids } from '../kernel/ids.ts';
@@ -12,4 +13,11 @@ export interface CommonParts {
   readonly logger: Logger;
   /** Takes what must be ended. */
   readonly parts: RunningParts;
+}
+
+const RANDOM_RANGE = 2 ** 32;
+
+/** Numbers in [0, 1), to spread retries. */
+export function random(): number {
+  return randomInt(RANDOM_RANGE) / RANDOM_RANGE;
 }

@@ -2,8 +2,10 @@ import { statfs } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CallObserver, CallRecord } from '../domains/admission/index.ts';
+import type { Job, JobObserver } from '../domains/jobs/index.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const JOB_SECONDS = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 7200];
 const COMMIT_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1];
 const REFUSALS: ReadonlySet<string> = new Set([
   'rate_limited',
@@ -22,10 +24,19 @@ export interface Readings {
   readonly threads: readonly { readonly role: string; readonly busy: number; readonly waiting: number }[];
   readonly handles: { readonly open: number; readonly hits: number; readonly misses: number };
   readonly walBytes: number;
+  readonly eventStreams: number;
+}
+
+/** Jobs of one lane, queued and running, as a scrape finds them. */
+interface JobLoad {
+  readonly lane: string;
+  readonly queued: number;
+  readonly running: number;
+  readonly oldestWaitMs: number;
 }
 
 /** Prometheus metrics. Labels are operations, lanes, outcomes: never a user. */
-export class Metrics implements CallObserver, Disposable {
+export class Metrics implements CallObserver, JobObserver, Disposable {
   readonly contentType: string;
   readonly #registry = new Registry();
   readonly #lag = monitorEventLoopDelay({ resolution: 10 });
@@ -35,8 +46,12 @@ export class Metrics implements CallObserver, Disposable {
   readonly #waited: Histogram;
   readonly #commits: Histogram;
   readonly #locks: Histogram;
+  readonly #jobSeconds: Histogram;
+  readonly #jobWaits: Histogram;
+  readonly #leasesLost: Counter;
+  readonly #parked: Counter;
 
-  constructor(read: () => Readings, dataDir: string) {
+  constructor(read: () => Readings, readJobs: () => Promise<readonly JobLoad[]>, dataDir: string) {
     const registers = [this.#registry];
     this.contentType = this.#registry.contentType;
     this.#calls = new Counter({
@@ -77,8 +92,35 @@ export class Metrics implements CallObserver, Disposable {
       buckets: SECONDS,
       registers,
     });
+    this.#jobSeconds = new Histogram({
+      name: 'polymnia_job_seconds',
+      help: 'Time of one run of a job, by the state it left the job in.',
+      labelNames: ['operation', 'state'],
+      buckets: JOB_SECONDS,
+      registers,
+    });
+    this.#jobWaits = new Histogram({
+      name: 'polymnia_job_wait_seconds',
+      help: 'Time from asking for a job to the start of its run.',
+      labelNames: ['lane'],
+      buckets: JOB_SECONDS,
+      registers,
+    });
+    this.#leasesLost = new Counter({
+      name: 'polymnia_job_leases_lost_total',
+      help: 'Runs of jobs whose result was discarded because a later run had taken their place.',
+      labelNames: ['lane'],
+      registers,
+    });
+    this.#parked = new Counter({
+      name: 'polymnia_jobs_parked_total',
+      help: 'Jobs failed because they kept killing their workers.',
+      labelNames: ['lane'],
+      registers,
+    });
     this.#lag.enable();
     this.#addGauges(read, dataDir, registers);
+    this.#addJobGauges(readJobs, registers);
   }
 
   finished(record: CallRecord): void {
@@ -97,6 +139,19 @@ export class Metrics implements CallObserver, Disposable {
     this.#locks.observe(seconds);
   }
 
+  ended({ job, ranMs, waitedMs }: Parameters<JobObserver['ended']>[0]): void {
+    this.#jobSeconds.observe({ operation: job.operation, state: job.state }, ranMs / 1000);
+    this.#jobWaits.observe({ lane: job.lane }, waitedMs / 1000);
+  }
+
+  leaseLost({ lane }: Job): void {
+    this.#leasesLost.inc({ lane });
+  }
+
+  parked({ lane }: Job): void {
+    this.#parked.inc({ lane });
+  }
+
   /** The exposition text. */
   text(): Promise<string> {
     return this.#registry.metrics();
@@ -104,6 +159,30 @@ export class Metrics implements CallObserver, Disposable {
 
   [Symbol.dispose](): void {
     this.#lag.disable();
+  }
+
+  #addJobGauges(readJobs: () => Promise<readonly JobLoad[]>, registers: Registry[]): void {
+    const jobs: Gauge = new Gauge({
+      name: 'polymnia_jobs',
+      help: 'Jobs that wait or run, by lane.',
+      labelNames: ['lane', 'state'],
+      registers,
+      async collect() {
+        for (const { lane, queued, running } of await readJobs()) {
+          jobs.set({ lane, state: 'queued' }, queued);
+          jobs.set({ lane, state: 'running' }, running);
+        }
+      },
+    });
+    const oldest: Gauge = new Gauge({
+      name: 'polymnia_job_oldest_wait_seconds',
+      help: 'Age of the oldest job that is due and waits, by lane.',
+      labelNames: ['lane'],
+      registers,
+      async collect() {
+        for (const { lane, oldestWaitMs } of await readJobs()) oldest.set({ lane }, oldestWaitMs / 1000);
+      },
+    });
   }
 
   #addGauges(read: () => Readings, dataDir: string, registers: Registry[]): void {
@@ -123,6 +202,7 @@ export class Metrics implements CallObserver, Disposable {
     gauge('polymnia_handles_open', 'Space files open, over all threads.', [], (g) => g.set(read().handles.open));
     gauge('polymnia_handle_hits', 'Times a space file was found open.', [], (g) => g.set(read().handles.hits));
     gauge('polymnia_handle_misses', 'Times a space file had to be opened.', [], (g) => g.set(read().handles.misses));
+    gauge('polymnia_event_streams', 'Open streams of job events.', [], (g) => g.set(read().eventStreams));
     gauge('polymnia_wal_bytes', 'Bytes in write-ahead logs of open files.', [], (g) => g.set(read().walBytes));
     gauge('polymnia_event_loop_lag_seconds', 'Event loop delay, 99th percentile since the last scrape.', [], (g) => {
       g.set(this.#lag.percentile(99) / NANOSECONDS);

@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto';
-import { AdmissionGate, type CallObserver, type StorageAccounts } from '../domains/admission/index.ts';
+import { AdmissionGate, type CallObserver, type JobDoor, type StorageAccounts } from '../domains/admission/index.ts';
 import type { IdentityService } from '../domains/identity/index.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { CommonParts } from './common-parts.ts';
+import { repeat } from '../kernel/repeat.ts';
+import { type CommonParts, random } from './common-parts.ts';
 import { laneTable } from './lane-table.ts';
 import { readUsedBytes } from './space-data.ts';
 import type { EmbeddedStorage } from './storage.ts';
@@ -11,23 +10,24 @@ interface GateDeps extends CommonParts {
   readonly storage: EmbeddedStorage;
   readonly identity: IdentityService;
   readonly observer: CallObserver;
+  readonly jobs: JobDoor;
   readonly checkOutputs: boolean;
 }
 
 const SAVE_TOTALS_MS = 5000;
-const RANDOM_RANGE = 2 ** 32;
 const BYTES_PER_MB = 1024 * 1024;
 
 /** The gate over the identity service, with storage totals that are saved now and then. */
 export function openGate(deps: GateDeps): AdmissionGate {
-  const { settings, clock, logger, identity, observer, checkOutputs, parts } = deps;
+  const { settings, clock, logger, identity, observer, jobs, checkOutputs, parts } = deps;
   const gate = new AdmissionGate({
     clock,
-    random: () => randomInt(RANDOM_RANGE) / RANDOM_RANGE,
+    random,
     logger,
     authority: identity,
     accounts: storageAccounts(deps),
     observer,
+    jobs,
     lanes: laneTable(settings),
     maxOpsPerUser: settings.MAX_CONCURRENT_OPS_PER_USER,
     maxWaitingPerUser: settings.MAX_WAITING_PER_USER,
@@ -52,26 +52,12 @@ function storageAccounts({ storage, identity, clock }: GateDeps): StorageAccount
   return {
     async usedBytes(payer) {
       const spaces = await identity.spacesPaidBy(payer);
-      const bytes = await Promise.all(spaces.map((space) => readUsedBytes(storage.memory, clock, payer, space)));
+      const bytes = await Promise.all(spaces.map((space) => readUsedBytes(storage, clock, payer, space)));
       return bytes.reduce((sum, each) => sum + each, 0);
     },
     groupOf: (payer) => storage.usage.groupOf(payer),
     groupBytes: (group) => storage.usage.groupBytes(group),
     savedBytes: (payer) => storage.usage.savedBytes(payer),
     save: (totals) => storage.usage.save(totals),
-  };
-}
-
-/** Runs `work` every `ms`, never twice at once. The returned function ends it. */
-function repeat(clock: Clock, ms: number, work: () => Promise<void>): () => void {
-  let ended = false;
-  let cancel = (): void => {};
-  const wait = (): void => {
-    if (!ended) cancel = clock.after(ms, () => void work().then(wait));
-  };
-  wait();
-  return () => {
-    ended = true;
-    cancel();
   };
 }

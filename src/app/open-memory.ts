@@ -40,9 +40,7 @@ export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
     clock,
     marks,
     work,
-    spool,
     logger,
-    imports: service.imports,
     authority: identity,
     quota: gate.quota,
     embeddingBatch: settings.EMBEDDING_BATCH,
@@ -50,7 +48,6 @@ export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
     ...embedding,
   });
   await markOutdated({ work, clock, notes: storage.notes, spaces: () => storage.files.list(), ...embedding });
-  await sweeper.recoverImports(AbortSignal.timeout(settings.BULK_OP_TIMEOUT));
   sweeper.start();
   parts.own('sweeper', sweeper);
   return service;

@@ -1,4 +1,6 @@
 import type { AdmissionGate, ServerControl } from '../domains/admission/index.ts';
+import type { RepositoryService } from '../domains/code/index.ts';
+import type { JobService } from '../domains/jobs/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { backupFolder } from '../storage/sqlite/backup.ts';
 import type { Readings } from './metrics.ts';
@@ -6,18 +8,21 @@ import type { EmbeddedStorage } from './storage.ts';
 
 interface ControlDeps {
   readonly gate: AdmissionGate;
+  readonly jobs: JobService;
+  readonly repositories: RepositoryService;
   readonly storage: EmbeddedStorage;
   readonly clock: Clock;
   readonly version: string;
 }
 
 /** What administrators see of this server, and the backup. */
-export function createServerControl({ gate, storage, clock, version }: ControlDeps): ServerControl {
+export function createServerControl({ gate, jobs, repositories, storage, clock, version }: ControlDeps): ServerControl {
   const { files, folder } = storage;
   return {
     lanes: (maxUsers) => gate.lanes(maxUsers),
+    jobLanes: (maxUsers) => jobs.admin.lanes(maxUsers),
     busiest: (limit) => gate.busiest(limit),
-    locks: () => files.locks(),
+    locks: () => [...files.locks(), ...repositories.locks()],
     async backup(directory, signal, onProgress) {
       const request = { spaces: files, systemDb: folder.systemDb, target: directory, version, clock, signal, onProgress };
       const manifest = await backupFolder(request);
@@ -27,7 +32,7 @@ export function createServerControl({ gate, storage, clock, version }: ControlDe
 }
 
 /** What the metrics read at a scrape. */
-export function readServer(gate: AdmissionGate, { files }: EmbeddedStorage): Readings {
+export function readServer(gate: AdmissionGate, jobs: JobService, { files }: EmbeddedStorage): Readings {
   const { readers, writers, openHits, openMisses, walBytes } = files.stats();
   return {
     lanes: gate.load(),
@@ -37,5 +42,6 @@ export function readServer(gate: AdmissionGate, { files }: EmbeddedStorage): Rea
     ],
     handles: { open: readers.openFiles + writers.openFiles, hits: openHits, misses: openMisses },
     walBytes,
+    eventStreams: jobs.openStreams,
   };
 }

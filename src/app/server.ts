@@ -1,6 +1,14 @@
 import type { Settings } from '../config/options.ts';
 import { type AdmissionGate, bindAdmissionOperations } from '../domains/admission/index.ts';
 import { bindIdentityOperations, IdentityService } from '../domains/identity/index.ts';
+import {
+  bindCodeAnalysisOperations,
+  bindCodeSearchOperations,
+  bindRepositoryOperations,
+  type RepositoryService,
+  sweepRepositoriesTask,
+} from '../domains/code/index.ts';
+import { bindJobOperations, type JobService } from '../domains/jobs/index.ts';
 import { bindMemoryOperations, type Embedder } from '../domains/memory/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createIds, type Ids } from '../kernel/ids.ts';
@@ -12,7 +20,9 @@ import type { McpEndpoint, McpEndpointDeps } from '../surfaces/mcp/index.ts';
 import { createCallObserver } from './call-observer.ts';
 import type { CommonParts } from './common-parts.ts';
 import { Metrics } from './metrics.ts';
+import { openCode } from './open-code.ts';
 import { openGate } from './open-gate.ts';
+import { openJobs, openScheduler } from './open-jobs.ts';
 import { configuredEmbedder, openMemory } from './open-memory.ts';
 import { RunningParts } from './running-parts.ts';
 import { createServerControl, readServer } from './server-control.ts';
@@ -27,6 +37,8 @@ export interface ServerOverrides {
   readonly embedder?: Embedder;
   /** Wraps every operation, e.g. behind one global lock to measure what that costs. */
   readonly wrapOperation?: (operation: BoundOperation) => BoundOperation;
+  /** Operations beside the product's own, such as jobs that do what a test says. */
+  readonly extraOperations?: readonly BoundOperation[];
   /** Fixtures of the MCP conformance suite. */
   readonly extraTools?: McpEndpointDeps['extraTools'];
   /** Check every answer against its schema. */
@@ -42,6 +54,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly localKey: string;
   readonly operations: readonly BoundOperation[];
   readonly gate: AdmissionGate;
+  readonly jobs: JobService;
   /** Answers a request without a socket. */
   readonly fetch: (request: Request) => Promise<Response>;
   /** Not ready any more; running calls finish, at most for `graceMs` (default `DRAIN_TIMEOUT`); then everything is closed. Idempotent. */
@@ -67,33 +80,55 @@ export async function startServer(settings: Settings, logger: Logger, overrides:
 async function compose(common: CommonParts, overrides: ServerOverrides): Promise<RunningServer> {
   const { settings, clock, logger, parts } = common;
   const version = readVersion();
-  const metrics = parts.own('metrics', new Metrics(() => readServer(gate, storage), settings.DATA_DIR));
+  const metrics = parts.own(
+    'metrics',
+    new Metrics(
+      () => readServer(gate, jobs, storage),
+      () => storage.jobs.load(clock.now()),
+      settings.DATA_DIR,
+    ),
+  );
   const embedder = overrides.embedder ?? configuredEmbedder(settings, clock);
   const storage = await openEmbeddedStorage({ ...common, vectors: embedder !== undefined, watch: metrics });
-  const identity = openIdentity(common, storage);
+  const { repositories, search, analyses } = openCode({ ...common, storage, stopJob: (id, reason) => jobs.stop(id, reason) });
+  const identity = openIdentity(common, storage, repositories);
   await identity.resumeIntents();
   const observer = createCallObserver(logger, metrics);
-  const gate = openGate({ ...common, storage, identity, observer, checkOutputs: overrides.checkOutputs === true });
+  const jobs = openJobs({ ...common, storage, authority: identity, metrics });
+  const gate = openGate({ ...common, storage, identity, observer, jobs, checkOutputs: overrides.checkOutputs === true });
   const memory = await openMemory({ ...common, storage, identity, gate, embedder });
+  const scheduler = openScheduler({ ...common, storage }, [sweepRepositoriesTask(repositories)]);
   const operations = [
     ...bindMemoryOperations(memory),
+    ...bindRepositoryOperations(repositories),
+    ...bindCodeSearchOperations(search),
+    ...bindCodeAnalysisOperations(analyses),
+    ...bindJobOperations(jobs, scheduler),
     ...bindIdentityOperations({ identity, standing: { of: (caller) => gate.standing(caller) } }),
-    ...bindAdmissionOperations(createServerControl({ gate, storage, clock, version })),
+    ...bindAdmissionOperations(createServerControl({ gate, jobs, repositories, storage, clock, version })),
+    ...(overrides.extraOperations ?? []),
   ].map(overrides.wrapOperation ?? ((operation) => operation));
-  const { url, fetch, stop } = await serveHttp({ ...common, operations, gate, storage, metrics, version, overrides });
+  await jobs.recover();
+  const { url, fetch, stop } = await serveHttp({ ...common, operations, gate, jobs, storage, metrics, version, overrides });
   // Only now: a start that fails, for instance on a taken port, must not use up the one showing of the first key.
   const first = await identity.bootstrap();
+  jobs.start(operations, gate.quota);
+  await scheduler.start();
   await storage.folder.publish({ pid: process.pid, url, key: identity.localCredential });
   logger.info('listening', { url, version });
   const localKey = identity.localCredential;
   const firstKey = first === undefined ? {} : { firstKey: first.secret };
-  return { url, localKey, ...firstKey, operations, gate, fetch, stop, [Symbol.asyncDispose]: () => stop(0) };
+  return { url, localKey, ...firstKey, operations, gate, jobs, fetch, stop, [Symbol.asyncDispose]: () => stop(0) };
 }
 
-function openIdentity({ settings, clock, ids, logger, parts }: CommonParts, storage: EmbeddedStorage): IdentityService {
+function openIdentity(
+  { settings, clock, ids, logger, parts }: CommonParts,
+  storage: EmbeddedStorage,
+  repositories: RepositoryService,
+): IdentityService {
   const identity = new IdentityService({
     store: storage.identity,
-    spaceData: createSpaceData({ files: storage.files, store: storage.memory, clock }),
+    spaceData: createSpaceData({ files: storage.files, store: storage.memory, repositories, clock }),
     clock,
     ids,
     logger,
@@ -105,6 +140,7 @@ function openIdentity({ settings, clock, ids, logger, parts }: CommonParts, stor
 interface HttpParts extends CommonParts {
   readonly operations: readonly BoundOperation[];
   readonly gate: AdmissionGate;
+  readonly jobs: JobService;
   readonly storage: EmbeddedStorage;
   readonly metrics: Metrics;
   readonly version: string;
@@ -126,12 +162,13 @@ function mcpWhenAsked(deps: McpEndpointDeps): McpEndpoint {
 
 /** The surfaces on one listening socket, and the way to end them: users first, everything else after. */
 async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | 'fetch' | 'stop'>> {
-  const { settings, clock, ids, logger, parts, operations, gate, storage, metrics, version, overrides } = http;
+  const { settings, clock, ids, logger, parts, operations, gate, jobs, storage, metrics, version, overrides } = http;
   let draining = false;
   const extraTools = overrides.extraTools === undefined ? {} : { extraTools: overrides.extraTools };
   const app = createHttpApp({
     operations,
     gate,
+    jobs,
     ids,
     clock,
     logger,
@@ -147,7 +184,16 @@ async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | '
     isDraining: () => draining,
     metrics: { text: () => metrics.text(), contentType: metrics.contentType, token: settings.METRICS_TOKEN },
     spool: storage.spool,
-    mcp: mcpWhenAsked({ operations, gate, logger, version, clock, maxBodyBytes: settings.MAX_BODY_BYTES, ...extraTools }),
+    mcp: mcpWhenAsked({
+      operations,
+      gate,
+      logger,
+      version,
+      clock,
+      maxBodyBytes: settings.MAX_BODY_BYTES,
+      waitMs: settings.MCP_WAIT,
+      ...extraTools,
+    }),
   });
   const { HOST: host, PORT: port } = settings;
   const timeouts = { headersTimeoutMs: settings.HEADERS_TIMEOUT, requestTimeoutMs: settings.BULK_OP_TIMEOUT };
@@ -157,7 +203,7 @@ async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | '
   const stop = (graceMs = settings.DRAIN_TIMEOUT): Promise<void> => {
     draining = true;
     const cancelEnd = clock.after(graceMs, () => gate.endCalls());
-    const closed = listener.close(graceMs + LAST_ANSWERS_MS).finally(cancelEnd);
+    const closed = Promise.all([listener.close(graceMs + LAST_ANSWERS_MS), jobs.drain(graceMs)]).finally(cancelEnd);
     stopping ??= closed.then(() => parts[Symbol.asyncDispose]());
     return stopping;
   };

@@ -1,4 +1,6 @@
 import type { SpaceData } from '../domains/identity/index.ts';
+import type { RepositoryService } from '../domains/code/index.ts';
+import type { RepositoryStore } from '../domains/code/store.ts';
 import type { MemoryStore, StoreCall } from '../domains/memory/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { startDeadline } from '../kernel/abort.ts';
@@ -26,18 +28,25 @@ function callOnAccount(user: string, clock: Clock, space: string, limitMs: numbe
   };
 }
 
+interface SpaceDataDeps {
+  readonly files: SpaceFiles;
+  readonly store: MemoryStore;
+  readonly repositories: Pick<RepositoryService, 'dropSpace' | 'purgeAuthored'>;
+  readonly clock: Clock;
+}
+
 /** Deletes what spaces hold, for identity. */
-export function createSpaceData(deps: { readonly files: SpaceFiles; readonly store: MemoryStore; readonly clock: Clock }): SpaceData {
-  const { files, store, clock } = deps;
+export function createSpaceData({ files, store, repositories, clock }: SpaceDataDeps): SpaceData {
   return {
     async drop(spaceKey) {
       using deadline = startDeadline(clock, DROP_LIMIT_MS, 'the limit of deleting a space');
       const bytes = await files.fileBytes(spaceKey);
       await files.drop(spaceKey, { holder: 'delete space', signal: deadline.signal });
-      return { bytes };
+      const indexes = await repositories.dropSpace(spaceKey);
+      return { bytes: bytes + indexes.bytes };
     },
     async purgeAuthored(spaceKey, author) {
-      let removed = 0;
+      let { removed } = await repositories.purgeAuthored(spaceKey, author);
       let after: string | undefined;
       do {
         using call = callOnAccount(SYSTEM_USER, clock, spaceKey, PURGE_LIMIT_MS);
@@ -50,11 +59,17 @@ export function createSpaceData(deps: { readonly files: SpaceFiles; readonly sto
   };
 }
 
+interface UsedBytesDeps {
+  readonly memory: MemoryStore;
+  readonly repositories: RepositoryStore;
+}
+
 /**
- * Bytes counted against quotas in one space, read from the space itself. It stands in its payer's line: after a start
- * everybody's first write asks for this, and one line for all of them would make each wait for all others.
+ * Bytes counted against quotas in one space, read from the space itself and from what is published of its repositories. It stands
+ * in its payer's line: after a start everybody's first write asks for this, and one line for all of them would make each wait for all others.
  */
-export async function readUsedBytes(store: MemoryStore, clock: Clock, payer: string, spaceKey: string): Promise<number> {
+export async function readUsedBytes({ memory, repositories }: UsedBytesDeps, clock: Clock, payer: string, spaceKey: string): Promise<number> {
   using call = callOnAccount(payer, clock, spaceKey, READ_LIMIT_MS);
-  return await store.usedBytes(call);
+  const [memories, indexes] = await Promise.all([memory.usedBytes(call), repositories.indexBytes(spaceKey)]);
+  return memories + indexes;
 }

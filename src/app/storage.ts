@@ -1,11 +1,15 @@
+import type { RepositoryStore } from '../domains/code/store.ts';
 import type { ImportSpool, SpaceWorkKind } from '../domains/memory/index.ts';
 import type { MemoryStore } from '../domains/memory/store.ts';
 import type { IdentityStore } from '../domains/identity/store.ts';
+import type { JobStore } from '../domains/jobs/store.ts';
 import { createImportSpool } from '../storage/files/import-spool.ts';
 import { DataFolder } from '../storage/sqlite/data-folder.ts';
 import { SpaceFiles } from '../storage/sqlite/space-files.ts';
 import { createSqliteMemoryStore } from '../storage/sqlite/sqlite-memory-store.ts';
 import { createSqliteIdentityStore } from '../storage/sqlite/system/sqlite-identity-store.ts';
+import { createSqliteJobStore } from '../storage/sqlite/system/sqlite-job-store.ts';
+import { createSqliteRepositoryStore } from '../storage/sqlite/system/sqlite-repository-store.ts';
 import { SystemDatabase } from '../storage/sqlite/system/system-database.ts';
 import {
   createSqliteSettingsStore,
@@ -17,6 +21,7 @@ import {
 } from '../storage/sqlite/system/upkeep-stores.ts';
 import { vectorExtension } from '../storage/sqlite/vector-extension.ts';
 import type { CommonParts } from './common-parts.ts';
+import { affordableFiles } from './file-limit.ts';
 
 /** The embedded storage: everything that stands behind a port. */
 export interface EmbeddedStorage {
@@ -24,6 +29,8 @@ export interface EmbeddedStorage {
   readonly files: SpaceFiles;
   readonly memory: MemoryStore;
   readonly identity: IdentityStore;
+  readonly jobs: JobStore;
+  readonly repositories: RepositoryStore;
   readonly usage: StorageUsageStore;
   readonly work: SpaceWorkStore<SpaceWorkKind>;
   readonly spool: ImportSpool;
@@ -56,6 +63,8 @@ export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedSt
     files,
     memory: createSqliteMemoryStore(files),
     identity: createSqliteIdentityStore(system),
+    jobs: createSqliteJobStore(system),
+    repositories: createSqliteRepositoryStore(system),
     usage: createSqliteStorageUsageStore(system),
     work: createSqliteSpaceWorkStore<SpaceWorkKind>(system),
     spool: createImportSpool({ folder: folder.spool, ids }),
@@ -71,6 +80,7 @@ function openSpaceFiles(folder: string, { settings, clock, logger, vectors, watc
     readers: settings.STORAGE_READERS,
     writers: settings.STORAGE_WRITERS,
     openFiles: settings.STORAGE_OPEN_FILES,
+    readerFiles: Math.min(settings.STORAGE_READER_FILES, affordableFiles()),
     cacheKiB: settings.SQLITE_CACHE_SIZE,
     mmapBytes: settings.SQLITE_MMAP_SIZE,
     busyTimeoutMs: settings.SQLITE_BUSY_TIMEOUT,

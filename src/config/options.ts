@@ -20,12 +20,16 @@ type Option =
   | OptionRow<'integer', number>
   | OptionRow<'number', number>
   | OptionRow<'text', string>
+  /** `true` or `false`. */
+  | OptionRow<'boolean', boolean>
   /** Comma-separated. */
   | OptionRow<'list', readonly string[]>;
 
 const SERVER = 'Server';
 const LANES = 'Lanes: concurrency, time-outs, rates';
 const FAIRNESS = 'Fairness and quotas';
+const JOBS = 'Jobs and workers';
+const CODE = 'Code';
 const STORAGE = 'Storage';
 const EMBEDDING = 'Embeddings';
 const LOGGING = 'Logs and metrics';
@@ -92,6 +96,27 @@ export const OPTIONS = {
   },
   BULK_OP_TIMEOUT: { type: 'integer', default: 7_200_000, unit: 'ms', min: 10, group: LANES, help: 'Limit of one bulk call.' },
   RATE_LIMIT_BULK_PER_HOUR: { type: 'integer', default: 20, min: 1, group: LANES, help: 'Bulk calls of one user in any hour.' },
+  MAX_CONCURRENT_SEARCH_OPS: { type: 'integer', default: 8, min: 1, group: LANES, help: 'Code searches in flight on this node.' },
+  SEARCH_OP_TIMEOUT: { type: 'integer', default: 30_000, unit: 'ms', min: 10, group: LANES, help: 'Limit of one code search, waiting included.' },
+  RATE_LIMIT_SEARCH_PER_MIN: { type: 'integer', default: 100, min: 1, group: LANES, help: 'Code searches of one user in any 60 seconds.' },
+  MAX_CONCURRENT_SYNC_OPS: { type: 'integer', default: 3, min: 1, group: LANES, help: 'Repository syncs running at once.' },
+  SYNC_OP_TIMEOUT: { type: 'integer', default: 3_600_000, unit: 'ms', min: 100, group: LANES, help: 'Limit of one sync, from its start.' },
+  RATE_LIMIT_SYNC_PER_HOUR: {
+    type: 'integer',
+    default: 5,
+    min: 1,
+    group: LANES,
+    help: 'Syncs of one user in any hour; unsuccessful ones do not count.',
+  },
+  MAX_CONCURRENT_BATCH_OPS: { type: 'integer', default: 2, min: 1, group: LANES, help: 'Analyses running at once.' },
+  BATCH_OP_TIMEOUT: { type: 'integer', default: 7_200_000, unit: 'ms', min: 100, group: LANES, help: 'Limit of one analysis, from its start.' },
+  RATE_LIMIT_BATCH_PER_DAY: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    group: LANES,
+    help: 'Analyses of one user in any 24 hours; unsuccessful ones do not count.',
+  },
   MAX_CONCURRENT_ADMIN_OPS: { type: 'integer', default: 4, min: 1, group: LANES, help: 'Administrative calls in flight on this node.' },
   ADMIN_OP_TIMEOUT: { type: 'integer', default: 30_000, unit: 'ms', min: 10, group: LANES, help: 'Limit of one administrative call.' },
   RATE_LIMIT_ADMIN_PER_MIN: { type: 'integer', default: 60, min: 1, group: LANES, help: 'Administrative calls of one user in any 60 seconds.' },
@@ -128,6 +153,99 @@ export const OPTIONS = {
     help: 'Storage of one user, over all spaces the user pays for.',
   },
 
+  MAX_JOBS_PER_USER: { type: 'integer', default: 10, min: 1, group: JOBS, help: 'Jobs of one user queued or running, over all lanes.' },
+  MAX_QUEUED_JOBS: { type: 'integer', default: 10_000, min: 1, group: JOBS, help: 'Queued jobs of one lane, over all users.' },
+  JOB_LEASE: {
+    type: 'integer',
+    default: 30_000,
+    unit: 'ms',
+    min: 200,
+    group: JOBS,
+    help: 'A running job whose worker was not heard of for this time is taken up again.',
+  },
+  JOB_QUEUE_TIMEOUT: { type: 'integer', default: 86_400_000, unit: 'ms', min: 1000, group: JOBS, help: 'How long a job may wait for its start.' },
+  JOB_DETACH_GRACE: {
+    type: 'integer',
+    default: 600_000,
+    unit: 'ms',
+    min: 0,
+    group: JOBS,
+    help: 'A job nobody waits for any more is cancelled after this time, unless it was asked for in the background.',
+  },
+  JOB_RETENTION: { type: 'integer', default: 2_592_000_000, unit: 'ms', min: 60_000, group: JOBS, help: 'How long ended jobs are kept.' },
+  MCP_WAIT: {
+    type: 'integer',
+    default: 50_000,
+    unit: 'ms',
+    min: 0,
+    group: JOBS,
+    help: 'How long an MCP call waits for its job before it answers with the job as it stands; clients give up at 60 s.',
+  },
+  MAX_EVENT_STREAMS_PER_USER: { type: 'integer', default: 8, min: 1, group: JOBS, help: 'Open event streams of one user.' },
+  MAX_EVENT_STREAMS: { type: 'integer', default: 2000, min: 1, group: JOBS, help: 'Open event streams of this node.' },
+  MEMORY_WORKERS: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 64,
+    group: JOBS,
+    help: 'At most this many imports and deletions run at once, whatever the lane allows.',
+  },
+  CODE_WORKERS: { type: 'integer', default: 3, min: 1, max: 64, group: JOBS, help: 'At most this many child processes for syncs and analyses.' },
+  WORKER_CPUS: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 256,
+    group: JOBS,
+    help: 'Child processes that use the processor at the same moment; the others are paused in turn. 0 = one fewer than cores, at least 1.',
+  },
+  WORKER_NICENESS: {
+    type: 'integer',
+    default: 19,
+    min: 0,
+    max: 19,
+    group: JOBS,
+    help: 'OS priority of child processes: 19 takes only what others leave, 0 is as any other process.',
+  },
+  WORKER_MEMORY_MB: { type: 'integer', default: 2048, unit: 'MB', min: 128, group: JOBS, help: 'A child process above this is ended.' },
+
+  MAX_REPOSITORIES_PER_SPACE: { type: 'integer', default: 100, min: 1, group: CODE, help: 'Repositories of one space.' },
+  INDEX_THREADS: { type: 'integer', default: 0, min: 0, max: 64, group: CODE, help: 'Parser threads of one sync; 0 = as many as cores, at most 4.' },
+  CODE_READERS: { type: 'integer', default: 2, min: 1, max: 64, group: CODE, help: 'Threads that search code.' },
+  SYNC_MAX_FILES: { type: 'integer', default: 200_000, min: 1, group: CODE, help: 'Files of one repository; more are listed as skipped.' },
+  SYNC_MAX_MB: { type: 'integer', default: 2048, unit: 'MB', min: 1, group: CODE, help: 'Source text of one repository; more is listed as skipped.' },
+  SYNC_MAX_FILE_KB: { type: 'integer', default: 2048, unit: 'KiB', min: 1, group: CODE, help: 'Larger files are listed as skipped.' },
+  SYNC_MAX_PARSE_KB: { type: 'integer', default: 1024, unit: 'KiB', min: 1, group: CODE, help: 'Larger files are searchable as text only.' },
+  SYNC_MAX_PARSE_MS: {
+    type: 'integer',
+    default: 2000,
+    unit: 'ms',
+    min: 10,
+    group: CODE,
+    help: 'A file that takes longer to parse is searchable as text only.',
+  },
+  CLONE_TIMEOUT: { type: 'integer', default: 1_800_000, unit: 'ms', min: 1000, group: CODE, help: 'Limit of one clone or fetch.' },
+  CLONE_MAX_MB: { type: 'integer', default: 4096, unit: 'MB', min: 1, group: CODE, help: 'A bare clone that grows beyond this is given up.' },
+  GIT_ALLOW_SSH: {
+    type: 'boolean',
+    default: false,
+    group: CODE,
+    help: 'Accept ssh:// git URLs beside https://. They use the keys of the account the server runs under.',
+  },
+  GIT_PRIVATE_HOSTS: {
+    type: 'list',
+    default: [],
+    group: CODE,
+    help: 'Host names or addresses in private networks that git URLs may name; all other private addresses are refused.',
+  },
+  GIT_CA_FILE: {
+    type: 'text',
+    default: '',
+    group: CODE,
+    help: "PEM file of the certificate authorities git trusts for https:// URLs, in the place of the system's: for git servers behind an authority of your own. Empty = the system's.",
+  },
+
   STORAGE_READERS: {
     type: 'integer',
     default: 0,
@@ -137,7 +255,14 @@ export const OPTIONS = {
     help: 'Reader threads; 0 = as many as processor cores, at least 2.',
   },
   STORAGE_WRITERS: { type: 'integer', default: 8, min: 1, max: 64, group: STORAGE, help: 'Writer threads; they wait for the disk in parallel.' },
-  STORAGE_OPEN_FILES: { type: 'integer', default: 64, min: 2, group: STORAGE, help: 'Space files one thread keeps open.' },
+  STORAGE_OPEN_FILES: { type: 'integer', default: 64, min: 2, group: STORAGE, help: 'Space files one storage thread keeps open.' },
+  STORAGE_READER_FILES: {
+    type: 'integer',
+    default: 1000,
+    min: 2,
+    group: STORAGE,
+    help: 'Space files the reader for short reads keeps open: about as many as users are active at once, 0.1 MB each.',
+  },
   SQLITE_CACHE_SIZE: { type: 'integer', default: 2048, unit: 'KiB', min: 64, group: STORAGE, help: 'Page cache of one open file.' },
   SQLITE_MMAP_SIZE: {
     type: 'integer',
@@ -207,6 +332,7 @@ interface ValueByType {
   readonly integer: number;
   readonly number: number;
   readonly text: string;
+  readonly boolean: boolean;
   readonly list: readonly string[];
 }
 

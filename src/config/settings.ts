@@ -80,6 +80,9 @@ function parseValue(where: string, option: AnyOption, text: string): Value {
         .split(',')
         .map((part) => part.trim())
         .filter((part) => part !== '');
+    case 'boolean':
+      if (text === 'true' || text === 'false') return text === 'true';
+      throw new PolymniaError('invalid_input', `${where} is "${text}", but must be true or false.`);
     case 'integer':
     case 'number':
       return parseNumber(where, option, text);

@@ -6,11 +6,15 @@ import type { Logger } from './logger.ts';
 export type Effect = 'read' | 'write' | 'destructive';
 
 /** A class of operations with its own permits, time-out and rate. Domains built later add theirs here. */
-export const LANES = ['memory', 'bulk', 'admin'] as const;
+export const LANES = ['memory', 'search', 'bulk', 'sync', 'batch', 'admin'] as const;
 export type Lane = (typeof LANES)[number];
 
+/** The lanes whose work runs as jobs: it may outlive its request, waits in a durable line and is counted in the job table. */
+export const JOB_LANES = ['bulk', 'sync', 'batch'] as const satisfies readonly Lane[];
+export type JobLane = (typeof JOB_LANES)[number];
+
 /** What a credential may do. `admin` implies no other scope; `on_behalf` lets a service act for users it named itself. */
-export const SCOPES = ['memory:read', 'memory:write', 'keys:manage', 'spaces:manage', 'on_behalf', 'admin'] as const;
+export const SCOPES = ['memory:read', 'memory:write', 'code:read', 'code:write', 'keys:manage', 'spaces:manage', 'on_behalf', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What a member may do in a space; each includes the ones before it. */
@@ -119,7 +123,20 @@ export interface OperationContext {
   readonly origin: CallOrigin;
   readonly idempotencyKey?: string;
   readonly upload?: Upload;
+  /** Set when the call runs as a job. */
+  readonly job?: RunningJob;
   progress(progress: Progress): void;
+}
+
+/** The job a run belongs to. */
+export interface RunningJob {
+  readonly id: string;
+  /** Counts from 1. Effects outside the job's own result are fenced with it: a later attempt makes an earlier one void. */
+  readonly attempt: number;
+  /** UTC ms at which the job was asked for: words like "yesterday" mean this moment, however long it waited. */
+  readonly askedAt: number;
+  /** Rejects once this attempt has lost its lease, or its user the right to go on: asked before anything is published. */
+  confirm(): Promise<void>;
 }
 
 /** Surface and client of a call, as provenance. */
@@ -139,6 +156,40 @@ export type Target =
   | { readonly kind: 'spaces'; readonly role: Role }
   /** The space named inside a record id of the given kind, found in `input[field]`. */
   | { readonly kind: 'record'; readonly idKind: RecordKind; readonly field: string; readonly role: Role };
+
+/** Who asks for what a job does already, as the gate has admitted the call. */
+export interface JoiningCall {
+  readonly caller: Caller;
+  readonly space: SpaceAccess;
+}
+
+/** A job that waits or runs. */
+export interface JoinedJob<Input> {
+  readonly id: string;
+  readonly input: Input;
+}
+
+/** How an operation runs as a job. Its target must be one space: `space` or `record`. */
+export interface JobRules<Input> {
+  /** True for an input that is done within its request after all, such as a dry run. Default: never. */
+  asCall?(this: void, input: Input): boolean;
+  /** Throws what a schema cannot see, before the job is stored: whoever asks in the background must not learn it later. */
+  check?(this: void, input: Input): void;
+  /** A text field that is put into a spooled file before the job is stored, and reaches `run` as `ctx.upload`. The operation must take uploads. */
+  readonly spool?: string;
+  /** Queued or running jobs of one space with the same key are one job: who asks again watches the first. */
+  uniqueKey?(this: void, input: Input): string | undefined;
+  /** Rejects with `conflict` when that one job does not do what is asked for now. Without it whoever asks joins. */
+  join?(this: void, input: Input, call: JoiningCall, job: JoinedJob<Input>): Promise<void>;
+  /** What the job works on, for filters and lists, e.g. a repository's name or id. */
+  subject?(this: void, input: Input): string | undefined;
+  /** Cost assumed until the real one is known, in the lane's unit (child CPU ms, rows). Default 1000. */
+  readonly estimate?: number;
+  /** Runs at most, counting those cut off by a crash or a failure that may pass. Default 3. */
+  readonly maxAttempts?: number;
+  /** Did the run do only a part of what was asked? Then the job ends `partial`. Default: never. */
+  isPartial?(this: void, output: unknown): boolean;
+}
 
 export type HttpMethod = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
@@ -168,6 +219,10 @@ export interface Operation<Service, Input extends z.ZodObject, Output extends z.
   /** REST answers with a stream of JSON lines when asked for `application/x-ndjson`. */
   stream?(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): AsyncIterable<unknown>;
   readonly deprecated?: { readonly since: string; readonly sunset: string; readonly use: string };
+  /** Waits for what happens elsewhere rather than works: takes no permit, and has no time-out but the one its input names. */
+  readonly waits?: true;
+  /** Runs as a job: the lane must be one of {@link JOB_LANES}. Without it a call ends with its request. */
+  readonly job?: JobRules<z.output<Input>>;
   run(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): Promise<z.output<Output>>;
 }
 
@@ -178,7 +233,8 @@ export function defineOperation<Service>() {
 }
 
 /** A declaration with its service bound, as gate and surfaces use it. Input has been parsed by `input` before `run`. */
-export interface BoundOperation extends Omit<AnyOperation<never>, 'run' | 'stream' | 'rateCost'> {
+export interface BoundOperation extends Omit<AnyOperation<never>, 'run' | 'stream' | 'rateCost' | 'job'> {
+  readonly job?: JobRules<Readonly<Record<string, unknown>>>;
   readonly rateCost: (input: Readonly<Record<string, unknown>>) => number;
   readonly run: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => Promise<unknown>;
   readonly stream?: (input: Readonly<Record<string, unknown>>, ctx: OperationContext) => AsyncIterable<unknown>;
@@ -192,8 +248,8 @@ export type AnyOperation<Service> = Operation<Service, z.ZodObject, z.ZodType>;
 
 /** The declaration without what it runs on. */
 export function declarationOf<Service>(operation: AnyOperation<Service>): OperationDeclaration {
-  const { run: _run, stream: _stream, rateCost, ...declaration } = operation;
-  return { ...declaration, rateCost: (input) => rateCost?.(input) ?? 1 };
+  const { run: _run, stream: _stream, rateCost, job, ...declaration } = operation;
+  return { ...declaration, ...(job === undefined ? {} : { job }), rateCost: (input) => rateCost?.(input) ?? 1 };
 }
 
 /** Binds a declaration to its service. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { BoundOperation, Scope } from '../../src/kernel/operation.ts';
-import { COVERAGE, type Coverage, type Estate, ID_FIELD, type IdKind, idOf, randomId, settle } from '../support/id-coverage.ts';
+import { COVERAGE, type Coverage, type Estate, ID_FIELD, type IdKind, idOf, matrixBench, randomId, settle } from '../support/id-coverage.ts';
 import { expectNoLeaks, type Resources, resourcesNow } from '../support/leaks.ts';
 import { canary, type Citizen, openTown, type Town } from '../support/town.ts';
 import type { Answer, Caller, Input } from '../support/wire.ts';
@@ -21,7 +21,7 @@ interface Attacker {
   readonly skips?: (operation: BoundOperation) => boolean;
 }
 
-const EVERY_KIND: readonly IdKind[] = ['memory', 'space', 'user', 'key', 'import', 'cursor'];
+const EVERY_KIND: readonly IdKind[] = ['memory', 'space', 'user', 'key', 'import', 'cursor', 'job', 'repository'];
 
 let before: Resources;
 let town: Town;
@@ -37,7 +37,7 @@ const serviceSecret = canary();
 
 beforeAll(async () => {
   before = resourcesNow();
-  town = await openTown();
+  town = await openTown({ overrides: { extraOperations: [matrixBench.operation('batch')] } });
   [alice, bob, rita, eddy] = await Promise.all([town.citizen('alice'), town.citizen('bob'), town.citizen('rita'), town.citizen('eddy')]);
   for (const citizen of [bob, rita, eddy]) await town.done(citizen, 'store_memory', { content: 'harbour lighthouse of my own' });
   estate = await settle(town, alice, secret, async (spaceId) => {
@@ -63,8 +63,8 @@ async function gather(): Promise<readonly Attacker[]> {
   const second = await town.citizen('service two', { scopes: ['memory:read', 'memory:write', 'on_behalf'] });
   serviceEstate = await customerEstate({ key: first.key, onBehalfOf: 'carol' });
   const customer: readonly Scope[] = ['memory:read', 'memory:write'];
-  const member: readonly Scope[] = [...customer, 'keys:manage', 'spaces:manage'];
-  const memoryKinds: readonly IdKind[] = ['memory', 'space', 'import', 'cursor'];
+  const member: readonly Scope[] = [...customer, 'code:read', 'code:write', 'keys:manage', 'spaces:manage'];
+  const memoryKinds: readonly IdKind[] = ['memory', 'space', 'import', 'cursor', 'job', 'repository'];
   return [
     { who: 'a stranger', holds: member, caller: bob, estate, kinds: EVERY_KIND },
     { who: 'a disabled user', holds: member, caller: dora, estate, kinds: EVERY_KIND, code: 'unauthenticated' },
@@ -79,7 +79,14 @@ async function gather(): Promise<readonly Attacker[]> {
       code: 'forbidden',
       skips: ({ scope }) => scope === null,
     },
-    { who: 'a key limited to another space', holds: member, caller: { key: limited.secret }, estate, kinds: ['memory', 'space'], skips: manages },
+    {
+      who: 'a key limited to another space',
+      holds: member,
+      caller: { key: limited.secret },
+      estate,
+      kinds: ['memory', 'space', 'job', 'repository'],
+      skips: manages,
+    },
     { who: 'a reader of a shared space', holds: member, caller: rita, estate, kinds: memoryKinds, skips: manages },
     { who: 'an editor of a shared space', holds: member, caller: eddy, estate, kinds: memoryKinds, skips: manages },
     { who: 'a user of a service', holds: customer, caller: { key: first.key, onBehalfOf: 'dave' }, estate, kinds: EVERY_KIND },
@@ -111,6 +118,7 @@ async function customerEstate(customer: Caller): Promise<Estate> {
   const memory = await town.done(customer, 'store_memory', { content, tags: [serviceSecret] });
   await town.done(customer, 'store_memory', { content: `${content} again` });
   const imported = await town.done(customer, 'import_memories', { data: JSON.stringify({ content: `${content} imported` }) });
+  const { job } = (await town.done(customer, 'do_job', { name: serviceSecret })) as { job: { id: string } };
   const me = (await town.done(customer, 'whoami')) as { user: { id: string; name: string } };
   const cursor = async (name: string): Promise<string> => String((await town.done(customer, name, { limit: 1 }))['cursor']);
   return {
@@ -119,6 +127,7 @@ async function customerEstate(customer: Caller): Promise<Estate> {
     space: String(memory['space']),
     memory: String(memory['id']),
     importId: String(imported['importId']),
+    job: job.id,
     cursors: { ...estate.cursors, search_memory: await cursor('search_memory'), export_memories: await cursor('export_memories') },
   };
 }
@@ -137,7 +146,7 @@ function coverageOf(operation: BoundOperation): Coverage {
 /** The operation's input with one id put in the field, in the form the field wants. */
 function inputWith(operation: BoundOperation, base: Input, field: string, id: string): Input {
   const { [field]: _old, ...rest } = base;
-  const wantsList = field === 'spaces';
+  const wantsList = field === 'spaces' || field === 'repositories';
   return { ...rest, [field]: wantsList ? [id] : id };
 }
 
@@ -228,7 +237,13 @@ describe('every operation × every kind of id × everybody else', () => {
       const none = await call(attacker.caller, operation, inputWith(operation, base, field, random));
       expect(verdict(foreign, real), what).toEqual(verdict(none, random));
       const { code = mayCall(attacker, operation) ? 'not_found' : 'forbidden' } = attacker;
-      const mustFail = kind === 'memory' || field === 'space' || field === 'spaceId' || operation.name === 'retrieve_memory';
+      const mustFail =
+        kind === 'memory' ||
+        kind === 'job' ||
+        kind === 'repository' ||
+        field === 'space' ||
+        field === 'spaceId' ||
+        operation.name === 'retrieve_memory';
       if (mustFail || attacker.code !== undefined) expect(foreign.problem?.code, what).toBe(code);
       for (const answer of [foreign, none]) expectNothingForeign(answer, attacker, what);
     }
@@ -262,17 +277,19 @@ describe('every operation × every kind of id × everybody else', () => {
 
 describe('roles and scopes inside what one may see', () => {
   it('[P2-reader-role] lets a reader read and refuses every write, in one voice for what is there and what is not', async () => {
-    const absent = randomInSpace(estate.sharedMemory);
     for (const operation of town.server.operations.filter(({ target, effect }) => target.kind !== 'none' && effect !== 'read')) {
       const { ids, input } = coverageOf(operation);
       const base = input(estate);
       const isRecord = operation.target.kind === 'record';
-      const there = isRecord ? inputWith(operation, base, 'id', estate.sharedMemory) : inputWith(operation, base, 'space', estate.sharedSpace);
+      const field = operation.target.kind === 'record' ? operation.target.field : 'space';
+      const record = operation.target.kind === 'record' && operation.target.idKind === 'repo' ? estate.sharedRepository : estate.sharedMemory;
+      const there = inputWith(operation, base, field, isRecord ? record : estate.sharedSpace);
       const answer = await town.rest(rita, operation.name, there);
       expect(answer.problem?.code, operation.name).toBe('forbidden');
       if (isRecord) {
-        const none = await town.rest(rita, operation.name, inputWith(operation, base, 'id', absent));
-        expect(verdict(none, absent), operation.name).toEqual(verdict(answer, estate.sharedMemory));
+        const absent = randomInSpace(record);
+        const none = await town.rest(rita, operation.name, inputWith(operation, base, field, absent));
+        expect(verdict(none, absent), operation.name).toEqual(verdict(answer, record));
       }
       expect(Object.keys(ids).length).toBeGreaterThan(0);
     }
@@ -339,6 +356,7 @@ describe('roles and scopes inside what one may see', () => {
 /** Another id in the space of the given one. */
 function randomInSpace(id: string): string {
   const other = randomId('memory', id);
+  const start = id.indexOf('_') + 1;
   // The space's key fills the first 12 characters and 4 bits of the 13th.
-  return id.slice(0, 4 + 13) + other.slice(4 + 13);
+  return id.slice(0, start + 13) + other.slice('mem_'.length + 13);
 }

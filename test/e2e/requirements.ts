@@ -42,6 +42,10 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'P4-waiting-times-out', text: 'The time-out covers waiting.', source: 'design 4' },
   { id: 'P4-hang-up-frees', text: 'A client that hangs up frees its place.', source: 'spec 6; design 1 P4' },
   { id: 'authority-5s', text: 'Loss of key, user, membership or space ends streams and calls within 5 s.', source: 'design 4' },
+  { id: 'P4-jobs-authority', text: 'Loss of user, role, membership or space ends its jobs within 5 s, queued and running.', source: 'design 4' },
+  { id: 'P4-jobs-hang-up', text: 'A hang-up ends the wait, never the job; the same call joins it again.', source: 'design 6' },
+  { id: 'P4-jobs-cancel', text: 'A cancelled job has stopped when its cancel is answered.', source: 'design 6, 10' },
+  { id: 'P3-jobs-paused', text: 'A server paused past its lease goes on; effects happen once.', source: 'issue 4, 5' },
   { id: 'drain-on-stop', text: 'SIGTERM lets running calls finish, refuses new ones, and ends with an empty loop.', source: 'spec 7' },
 
   { id: 'P5-line-bounded', text: 'A waiting line is bounded; beyond it the answer is 429.', source: 'design 4, 1 P5' },
@@ -82,4 +86,19 @@ export const REQUIREMENTS: readonly Requirement[] = [
     text: 'What was deleted is gone from every file, and the report says what went and what stayed.',
     source: 'design 2; T29',
   },
+
+  { id: 'sync-truth', text: 'A sync tells all it saw: what is indexed, and what is skipped with its reason.', source: 'issue 4, 2' },
+  { id: 'sync-unchanged', text: 'A sync reads only what changed, and nothing when nothing did.', source: 'issue 4, 2' },
+  { id: 'sync-joined', text: 'The same repository asked for twice at once is one job with two watchers.', source: 'design 6' },
+  { id: 'sync-roots', text: 'Folders are read only under allowed roots; the refusal names the command that allows one.', source: 'issue 4, 2' },
+  { id: 'sync-quota', text: 'Indexes count on the storage of the space’s payer, and go with what they belong to.', source: 'design 4' },
+  { id: 'sync-restored', text: 'After a restore a repository says that it needs a sync, and one makes it whole.', source: 'design 5' },
+  { id: 'sync-cancel', text: 'A cancelled sync stops at once, and the index before serves on.', source: 'issue 4, 5' },
+  {
+    id: 'sync-kill-9',
+    text: 'kill -9 of server or worker in a sync: the index before serves, the job ends once, nothing is orphaned.',
+    source: 'issue 4, 5',
+  },
+  { id: 'P1-ten-users', text: 'Ten users each store ten memories and sync: all is done, no memory call waits for a sync.', source: 'issue 4, 5' },
+  { id: 'P1-poison', text: 'Repositories that attack are told in full and delay nobody else.', source: 'issue 4, 5' },
 ];

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { createIds, formatRecordId, toBase32 } from '../../src/kernel/ids.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { JobBench } from './job-bench.ts';
+import type { SourceFiles } from './sources.ts';
 import type { Citizen, Town } from './town.ts';
 import type { Caller, Input } from './wire.ts';
 
 /** Kinds of ids an operation may be given. */
-export type IdKind = 'memory' | 'space' | 'user' | 'key' | 'import' | 'cursor';
+export type IdKind = 'memory' | 'space' | 'user' | 'key' | 'import' | 'cursor' | 'job' | 'repository';
 
 /** What alice has: everything somebody else may try to reach. */
 export interface Estate {
@@ -16,6 +18,11 @@ export interface Estate {
   readonly sharedMemory: string;
   readonly key: string;
   readonly importId: string;
+  readonly job: string;
+  readonly repository: string;
+  readonly sharedRepository: string;
+  /** A folder of the server that everybody may index. */
+  readonly source: string;
   /** A cursor of the operation, made by its owner in the owner's own things. */
   readonly cursors: Readonly<Record<string, string>>;
 }
@@ -54,7 +61,46 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
     input: ({ memory }) => ({ id: memory }),
     victim: async (town, { owner }) => ({ id: (await town.done(owner, 'store_memory', { content: fresh() }))['id'] }),
   },
+  sync_repository: { ids: { space: 'space' }, input: ({ source }) => ({ source, name: 'of the matrix' }) },
+  list_repositories: { ids: { space: 'space', cursor: 'cursor' }, input: () => ({ limit: 1 }) },
+  get_repository: { ids: { id: 'repository' }, input: ({ repository }) => ({ id: repository }) },
+  remove_repository: {
+    ids: { id: 'repository' },
+    input: ({ repository }) => ({ id: repository }),
+    victim: async (town, { owner, source }) => ({ id: await repositoryOf(town, owner, { source, name: `victim ${++counter}` }) }),
+  },
+  list_code_roots: { ids: {}, input: () => ({}), as: 'admin' },
+  set_code_roots: { ids: {}, input: ({ source }) => ({ add: [source] }), as: 'admin' },
+  search_code: {
+    ids: { space: 'space', spaces: 'space', repositories: 'repository', cursor: 'cursor' },
+    input: () => ({ query: 'harbour', limit: 1 }),
+  },
+  find_symbol: { ids: { space: 'space', spaces: 'space', repositories: 'repository' }, input: () => ({ name: 'harbour' }) },
+  batch_analyze: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
+  get_analysis: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
+  read_code: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository, path: 'harbour.py' }) },
   whoami: { ids: {}, input: () => ({}) },
+  get_job: { ids: { id: 'job' }, input: ({ job }) => ({ id: job }) },
+  list_jobs: { ids: { cursor: 'cursor', subject: 'import' }, input: () => ({ limit: 1 }) },
+  cancel_job: { ids: { id: 'job' }, input: ({ job }) => ({ id: job }) },
+  list_all_jobs: { ids: { userId: 'user', spaceId: 'space', subject: 'import', cursor: 'cursor' }, input: () => ({ limit: 1 }), as: 'admin' },
+  set_lane_mode: { ids: {}, input: () => ({ lane: 'batch', mode: 'open' }), as: 'admin' },
+  set_job_priority: {
+    ids: { id: 'job' },
+    input: ({ job }) => ({ id: job, priority: 2 }),
+    victim: async (town) => ({ id: await jobOf(town, await town.citizen(`holder ${++counter}`), 'queued'), priority: 2 }),
+    as: 'admin',
+  },
+  retry_job: {
+    ids: { id: 'job' },
+    input: ({ job }) => ({ id: job }),
+    victim: async (town) => ({ id: await jobOf(town, await town.citizen(`holder ${++counter}`), 'cancelled', 'held for a cancel') }),
+    as: 'admin',
+  },
+  do_job: { ids: { space: 'space' }, input: () => ({ name: 'of the matrix' }) },
+  list_schedules: { ids: {}, input: () => ({}), as: 'admin' },
+  run_schedule: { ids: {}, input: () => ({ name: 'prune_jobs' }), as: 'admin' },
+  pause_schedule: { ids: {}, input: () => ({ name: 'prune_jobs', paused: false }), as: 'admin' },
   create_user: { ids: {}, input: () => ({ name: `user ${++counter}` }), as: 'admin' },
   list_users: { ids: { serviceId: 'user', cursor: 'cursor' }, input: () => ({ limit: 1 }), as: 'admin' },
   update_user: { ids: { userId: 'user' }, input: ({ owner }) => ({ userId: owner.id, timeZone: 'UTC' }), as: 'admin' },
@@ -106,7 +152,7 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
 };
 
 /** Names of fields that hold ids; `id` inside a longer word is none. */
-export const ID_FIELD = /^(id|space|spaces|cursor|actor|subject|payer|member|author|owner)$|Ids?$/;
+export const ID_FIELD = /^(id|space|spaces|repository|repositories|cursor|actor|subject|payer|member|author|owner)$|Ids?$/;
 
 /** What the field of an operation must be given to reach into the estate. */
 export function idOf(estate: Estate, kind: IdKind, operation: string): string {
@@ -121,6 +167,10 @@ export function idOf(estate: Estate, kind: IdKind, operation: string): string {
       return estate.key;
     case 'import':
       return estate.importId;
+    case 'job':
+      return estate.job;
+    case 'repository':
+      return estate.repository;
     case 'cursor': {
       const cursor = estate.cursors[operation];
       if (cursor === undefined) throw new Error(`the estate has no cursor of ${operation}`);
@@ -136,9 +186,12 @@ export function randomId(kind: IdKind, real: string): string {
   switch (kind) {
     case 'memory':
       return formatRecordId({ kind: 'mem', space: ids.spaceKey(), uuid: ids.uuid() });
+    case 'repository':
+      return formatRecordId({ kind: 'repo', space: ids.spaceKey(), uuid: ids.uuid() });
     case 'space':
     case 'user':
     case 'key':
+    case 'job':
       return ids.handle(kind);
     case 'import':
       return ids.handle('imp');
@@ -156,6 +209,36 @@ function randomCursor(real: string): string {
   return Buffer.from(changed, 'latin1').toString('base64url');
 }
 
+/** The job operation of the matrix's server; runs named `held` do not end by themselves. */
+export const matrixBench = new JobBench();
+matrixBench.hold('held');
+matrixBench.hold('held for a cancel');
+
+/** A job of the owner's in this state; while others of the same owner run, a new one waits. */
+async function jobOf(town: Town, owner: Caller, state: 'queued' | 'succeeded' | 'cancelled', name = 'held'): Promise<string> {
+  const ask = async (): Promise<string> => {
+    const { job } = (await town.done(owner, 'do_job', { name, background: state !== 'succeeded' })) as { job: { id: string } };
+    return job.id;
+  };
+  const first = await ask();
+  if (state === 'succeeded') return first;
+  if (state === 'queued') {
+    await matrixBench.begun(name);
+    return ask();
+  }
+  await town.done(owner, 'cancel_job', { id: first });
+  matrixBench.release(name);
+  return first;
+}
+
+/** Two files, so that a page of one has a next one. */
+const HARBOUR: SourceFiles = { 'harbour.py': 'def harbour():\n    return 1\n', 'lighthouse.py': 'from harbour import harbour\n\nharbour()\n' };
+
+async function repositoryOf(town: Town, owner: Caller, input: Input): Promise<string> {
+  const { repository } = (await town.done(owner, 'sync_repository', input)) as { repository: { id: string } };
+  return repository.id;
+}
+
 /** Everything of a citizen's that an id can name, with `canary` in all of it. */
 export async function settle(town: Town, owner: Citizen, canary: string, members: (space: string) => Promise<void>): Promise<Estate> {
   const content = `harbour lighthouse ${canary}`;
@@ -169,6 +252,11 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
   const shared = await town.done(owner, 'store_memory', { content: `${content} shared`, space: sharedSpace });
   await town.done(owner, 'store_memory', { content: `${content} shared as well`, space: sharedSpace });
   const key = await town.keyFor(owner.id, { name: `key ${canary}` });
+  await jobOf(town, owner, 'succeeded', canary);
+  const source = await town.sources(HARBOUR);
+  const repository = await repositoryOf(town, owner, { source, name: canary });
+  await repositoryOf(town, owner, { source, name: `${canary} as well` });
+  const sharedRepository = await repositoryOf(town, owner, { source, name: `shared ${canary}`, space: sharedSpace });
   return {
     owner,
     space: owner.personal,
@@ -177,6 +265,10 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
     sharedMemory: String(shared['id']),
     key: key.id,
     importId: String(imported['importId']),
+    job: await jobOf(town, owner, 'succeeded', canary),
+    repository,
+    sharedRepository,
+    source,
     cursors: await cursorsOf(town, owner, sharedSpace),
   };
 }
@@ -185,6 +277,10 @@ async function cursorsOf(town: Town, owner: Citizen, spaceId: string): Promise<R
   const asked: readonly (readonly [string, Caller, Input])[] = [
     ['search_memory', owner, { limit: 1 }],
     ['export_memories', owner, { limit: 1 }],
+    ['list_jobs', owner, { limit: 1 }],
+    ['list_repositories', owner, { limit: 1 }],
+    ['search_code', owner, { query: 'harbour', limit: 1 }],
+    ['list_all_jobs', town.admin, { limit: 1 }],
     ['list_keys', owner, { limit: 1 }],
     ['list_spaces', owner, { limit: 1 }],
     ['list_members', owner, { spaceId, limit: 1 }],

@@ -39,7 +39,7 @@ export async function expectNoLeaks(server: RunningServer, before: Resources): P
 }
 
 /** Tries until it passes, for at most `ms`: what is looked at has no event to wait for. */
-export async function eventually(check: () => void | Promise<void>, ms = SETTLE_MS): Promise<void> {
+export async function eventually<T>(check: () => T | Promise<T>, ms = SETTLE_MS): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     try {

@@ -67,6 +67,7 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
     readers: 2,
     writers: 2,
     openFiles: 8,
+    readerFiles: 8,
     cacheKiB: 512,
     mmapBytes: 0,
     busyTimeoutMs: 2000,
@@ -106,22 +107,12 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
       save: async () => {},
     },
   });
-  /** Users that have lost their rights since. */
-  const gone = new Set<string>();
-  const authority: SpaceAuthority = {
-    account: async (key) => [...spaces.values()].find((space) => space.key === key),
-    async editor(user, key) {
-      const access = await authority.account(key);
-      return access === undefined || gone.has(user) ? undefined : { caller: callerOf(user.slice('usr_'.length)), access };
-    },
-  };
+  const authority: SpaceAuthority = { account: async (key) => [...spaces.values()].find((space) => space.key === key) };
   const sweeper = new Sweeper({
     store,
     clock,
     marks,
     work,
-    spool,
-    imports: service.imports,
     authority,
     quota,
     logger,
@@ -150,7 +141,7 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
       ...extra,
     };
   };
-  return { folder, files, system, store, work, marks, spool, service, sweeper, quota, gone, as };
+  return { folder, files, system, store, work, marks, spool, service, sweeper, quota, as };
 }
 
 const SYSTEM_FLOW = { user: 'system', group: 'system', weight: 1 };

@@ -25,6 +25,7 @@ export function fixtureFiles(folder: string, options: Partial<SpaceFilesOptions>
     readers: 2,
     writers: 2,
     openFiles: 8,
+    readerFiles: 8,
     cacheKiB: 256,
     mmapBytes: 0,
     busyTimeoutMs: 2000,

@@ -4,6 +4,7 @@ import type { Settings } from '../../src/config/options.ts';
 import { settingsWith } from '../../src/config/settings.ts';
 import { type Logger, silentLogger } from '../../src/kernel/logger.ts';
 import type { BoundOperation, Role, Scope } from '../../src/kernel/operation.ts';
+import { type SourceFiles, writeSources } from './sources.ts';
 import { temporaryFolder } from './storage.ts';
 import { type Answer, type Caller, callMcp, callRest, type Input, inProcess, operationNamed, overSocket, restAnswer, type Send } from './wire.ts';
 
@@ -22,10 +23,17 @@ export interface KeyWish {
   readonly spaces?: readonly string[];
 }
 
-const MEMBER_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'keys:manage', 'spaces:manage'];
+const MEMBER_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write', 'keys:manage', 'spaces:manage'];
 
 /** Rates nobody meets by accident. */
-const NO_RATES = { RATE_LIMIT_MEMORY_PER_MIN: 1_000_000, RATE_LIMIT_BULK_PER_HOUR: 1_000_000, RATE_LIMIT_ADMIN_PER_MIN: 1_000_000 } as const;
+const NO_RATES = {
+  RATE_LIMIT_MEMORY_PER_MIN: 1_000_000,
+  RATE_LIMIT_BULK_PER_HOUR: 1_000_000,
+  RATE_LIMIT_SEARCH_PER_MIN: 1_000_000,
+  RATE_LIMIT_SYNC_PER_HOUR: 1_000_000,
+  RATE_LIMIT_BATCH_PER_DAY: 1_000_000,
+  RATE_LIMIT_ADMIN_PER_MIN: 1_000_000,
+} as const;
 
 export interface TownOptions {
   readonly settings?: Partial<Settings>;
@@ -35,6 +43,8 @@ export interface TownOptions {
   readonly sockets?: boolean;
   /** Keep the product's own rates instead of rates nobody meets. */
   readonly realRates?: boolean;
+  /** A data folder that is there already, and stays; else a new one. */
+  readonly dataDir?: string;
 }
 
 /** A running server with users, and the calls tests make there. Everything goes at dispose. */
@@ -45,6 +55,7 @@ export class Town implements AsyncDisposable {
   readonly admin: Caller;
   readonly send: Send;
   readonly #folder: AsyncDisposable;
+  readonly #sources: AsyncDisposable[] = [];
 
   constructor(server: RunningServer, folder: AsyncDisposable & { readonly path: string }, sockets: boolean) {
     this.server = server;
@@ -117,6 +128,15 @@ export class Town implements AsyncDisposable {
     return space.id;
   }
 
+  /** A folder with these files, by their paths, which everybody may index. It goes with the town. */
+  async sources(files: SourceFiles): Promise<string> {
+    const folder = await temporaryFolder();
+    this.#sources.push(folder);
+    await writeSources(folder.path, files);
+    await this.done(this.admin, 'set_code_roots', { add: [folder.path] });
+    return folder.path;
+  }
+
   /** Stops the server and keeps the folder. */
   stop(graceMs?: number): Promise<void> {
     return this.server.stop(graceMs);
@@ -125,6 +145,7 @@ export class Town implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.stop(0);
     await this.#folder[Symbol.asyncDispose]();
+    for (const folder of this.#sources) await folder[Symbol.asyncDispose]();
   }
 }
 
@@ -135,10 +156,18 @@ export async function openTown({
   logger = silentLogger,
   sockets = false,
   realRates = false,
+  dataDir,
 }: TownOptions = {}): Promise<Town> {
-  const folder = await temporaryFolder();
+  const folder = dataDir === undefined ? await temporaryFolder() : { path: dataDir, [Symbol.asyncDispose]: async () => {} };
   try {
-    const chosen = settingsWith({ ...(realRates ? {} : NO_RATES), PORT: 0, STORAGE_WRITERS: 2, ...settings, DATA_DIR: folder.path });
+    const chosen = settingsWith({
+      ...(realRates ? {} : NO_RATES),
+      PORT: 0,
+      STORAGE_WRITERS: 2,
+      WORKER_NICENESS: 0,
+      ...settings,
+      DATA_DIR: folder.path,
+    });
     return new Town(await startServer(chosen, logger, { checkOutputs: true, ...overrides }), folder, sockets);
   } catch (error) {
     await folder[Symbol.asyncDispose]();

@@ -1,20 +1,30 @@
-import { abortError, startDeadline, throwIfAborted, type Deadline } from '../../kernel/abort.ts';
+import { startDeadline, type Deadline } from '../../kernel/abort.ts';
 import { BoundedMap } from '../../kernel/bounded-map.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
-import type { Permit } from '../../kernel/fair-gate.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { type BoundOperation, type Caller, LANES, type OperationContext, type Principal, type SpaceAccess } from '../../kernel/operation.ts';
+import {
+  type BoundOperation,
+  type Caller,
+  type Lane,
+  LANES,
+  type OperationContext,
+  type Principal,
+  type SpaceAccess,
+} from '../../kernel/operation.ts';
+import { isJob, isJobLane, refuseScope, spacesCounted, withRate } from './call-rules.ts';
+import { endingStream, orStopped } from './ending.ts';
 import { Lanes, type LaneState, type LaneTable } from './lanes.ts';
 import { groundGone, LiveCalls } from './live-calls.ts';
 import type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 import { parseInput } from './parse-input.ts';
-import type { Authority, CallObserver, StorageAccounts } from './ports.ts';
+import type { Authority, CallObserver, JobDoor, StorageAccounts } from './ports.ts';
 import { RateBook } from './rate-book.ts';
 import { resolveSpaces } from './resolve-spaces.ts';
 import { StorageLedger } from './storage-ledger.ts';
 import { UserSlots } from './user-slots.ts';
 import { UsageBook, type UserUsage } from './usage-book.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 
 export interface AdmissionDeps {
   readonly clock: Clock;
@@ -24,6 +34,8 @@ export interface AdmissionDeps {
   readonly authority: Authority;
   readonly accounts: StorageAccounts;
   readonly observer: CallObserver;
+  /** Where operations that run as jobs go; without it there are none. */
+  readonly jobs?: JobDoor;
   readonly lanes: LaneTable;
   readonly maxOpsPerUser: number;
   readonly maxWaitingPerUser: number;
@@ -33,9 +45,12 @@ export interface AdmissionDeps {
   readonly checkOutputs?: boolean;
 }
 
-/** How long a call that was told to stop may take to say what became of it, before its caller is answered without it. */
-const STOP_GRACE_MS = 2000;
 const STOPPING_RETRY_MS = 5000;
+/** Nobody waits longer than this; it only must be longer than any job may wait and run. */
+const LONGEST_WAIT_MS = 7 * 24 * 3_600_000;
+/** The lane that pays for asking: a job itself counts in its own lane, once it is stored. */
+const ASKING_LANE = 'memory';
+const NO_TIMEOUT = { timeoutMs: LONGEST_WAIT_MS, timeoutName: 'the longest wait' } as const;
 /** Cost of an operation never seen before, µs. */
 const FIRST_ESTIMATE = 500;
 const ESTIMATE_STEP = 1 / 8;
@@ -50,6 +65,15 @@ interface Passage {
   readonly startedAt: number;
   waitedMs: number;
   cost: number;
+}
+
+/** Gives back what a call held: its permit and slot, or its place among those that wait. */
+type Leave = () => void;
+
+/** A call whose caller may do what it asks. */
+interface Authorised {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly spaces: readonly SpaceAccess[];
 }
 
 /** A call that was let in: what it may use, and how to end it. */
@@ -69,6 +93,7 @@ export class AdmissionGate implements Gate, Disposable {
   readonly #lanes: Lanes;
   readonly #rates: RateBook;
   readonly #slots: UserSlots;
+  readonly #waiting: WaitingCalls;
   readonly #live = new LiveCalls();
   readonly #usage: UsageBook;
   readonly #estimates = new BoundedMap<string, number>({ maxSize: MAX_ESTIMATES });
@@ -79,6 +104,7 @@ export class AdmissionGate implements Gate, Disposable {
     this.#lanes = new Lanes(deps);
     this.#rates = new RateBook(deps);
     this.#slots = new UserSlots(deps.maxOpsPerUser, deps.maxWaitingPerUser);
+    this.#waiting = new WaitingCalls(deps.maxWaitingPerUser);
     this.#usage = new UsageBook(deps.clock);
     this.quota = new StorageLedger({ ...deps, maxBytes: deps.maxStorageBytes });
     this.#unsubscribe = deps.authority.onAuthorityChange((change) => this.#live.end(change));
@@ -96,12 +122,15 @@ export class AdmissionGate implements Gate, Disposable {
     const passage = this.#begin(operation, principal, options);
     let rate: RateStanding | undefined;
     try {
-      const admitted = await this.#admit(passage, input, (standing) => (rate = standing));
-      const output = await this.#run(passage, admitted);
+      const authorised = await this.#authorised(passage, input, (standing) => (rate = standing));
+      const output = isJob(operation, authorised.input)
+        ? await this.#runJob(passage, authorised)
+        : await this.#run(passage, await this.#admit(passage, authorised, (standing) => (rate = standing)));
+      const checked = this.#deps.checkOutputs === true ? operation.output.parse(output) : output;
       this.#record(passage, 'ok');
-      return withRate({ ok: true, output }, rate);
+      return withRate({ ok: true, output: checked }, rate ?? (await this.#standing(passage)));
     } catch (failure) {
-      return withRate({ ok: false, error: this.#failed(passage, failure) }, rate ?? this.#standing(passage));
+      return withRate({ ok: false, error: this.#failed(passage, failure) }, rate ?? (await this.#standing(passage)));
     }
   }
 
@@ -111,21 +140,30 @@ export class AdmissionGate implements Gate, Disposable {
     try {
       const { stream } = operation;
       if (stream === undefined) throw new PolymniaError('invalid_input', `${operation.name} has no streaming form.`);
-      const admitted = await this.#admit(passage, input, (standing) => (rate = standing));
-      return withRate({ ok: true, items: this.#items(passage, admitted, stream(admitted.input, admitted.ctx)) }, rate);
+      const authorised = await this.#authorised(passage, input, (standing) => (rate = standing));
+      const admitted = await this.#admit(passage, authorised, (standing) => (rate = standing));
+      const items = endingStream(stream(admitted.input, admitted.ctx), admitted.deadline.signal, (failure) => {
+        admitted[Symbol.dispose]();
+        if (failure === undefined) this.#record(passage, 'ok');
+        else this.#failed(passage, failure);
+      });
+      return withRate({ ok: true, items }, rate);
     } catch (failure) {
-      return withRate({ ok: false, error: this.#failed(passage, failure) }, rate ?? this.#standing(passage));
+      return withRate({ ok: false, error: this.#failed(passage, failure) }, rate ?? this.#rates.standing(principal.caller, operation.lane));
     }
   }
 
   /** The caller's limits and what is left of them. */
   async standing(caller: Caller): Promise<CallerStanding> {
-    const usedBytes = await this.quota.used(caller.userId);
+    const [usedBytes, rates] = await Promise.all([
+      this.quota.used(caller.userId),
+      Promise.all(LANES.map((lane) => this.#laneStanding(caller, lane))),
+    ]);
     return {
-      rates: LANES.map((lane) => this.#rates.standing(caller, lane)),
+      rates,
       storage: { usedBytes, limitBytes: caller.limits.storageBytes ?? this.#deps.maxStorageBytes },
       running: this.#slots.running(caller.userId),
-      waiting: this.#slots.waiting(caller.userId),
+      waiting: this.#slots.waiting(caller.userId) + this.#waiting.of(caller.userId),
     };
   }
 
@@ -162,31 +200,53 @@ export class AdmissionGate implements Gate, Disposable {
     return { operation, principal, options, startedAt: this.#deps.clock.monotonic(), waitedMs: 0, cost: 0 };
   }
 
-  /** Everything before the work. Input that is refused costs one unit of the rate, so that probing is not free. */
-  async #admit(passage: Passage, rawInput: unknown, onRate: (standing: RateStanding) => void): Promise<Admitted> {
-    const { operation, principal, options } = passage;
-    const { caller } = principal;
+  /** Scope, input and spaces. Input that is refused costs one unit of the rate, so that probing is not free. */
+  async #authorised({ operation, principal }: Passage, rawInput: unknown, onRate: (standing: RateStanding) => void): Promise<Authorised> {
     refuseScope(operation, principal);
     const authorised = await this.#authorise(operation, principal, rawInput);
-    // From here to the list of live calls nothing waits: a loss is seen here, or ends the call from there.
-    if (!this.#deps.authority.stands(principal)) throw groundGone();
-    if (!authorised.ok) {
-      onRate(this.#rates.take(caller, operation.lane, 1));
-      throw authorised.failure;
-    }
-    const { input, spaces } = authorised;
-    onRate(this.#rates.take(caller, operation.lane, operation.rateCost(input) * spacesCounted(operation, spaces)));
-    const { timeoutMs, timeoutName } = this.#lanes.limits(operation.lane);
+    this.#refuseGone(principal);
+    if (authorised.ok) return authorised;
+    const standing = this.#rates.take(principal.caller, operation.job === undefined ? operation.lane : ASKING_LANE, 1);
+    if (operation.job === undefined) onRate(standing);
+    throw authorised.failure;
+  }
+
+  /** Everything between authority and the work. */
+  async #admit(passage: Passage, { input, spaces }: Authorised, onRate: (standing: RateStanding) => void): Promise<Admitted> {
+    const { operation, principal, options } = passage;
+    this.#refuseGone(principal);
+    onRate(this.#rates.take(principal.caller, operation.lane, operation.rateCost(input) * spacesCounted(operation, spaces)));
+    const { timeoutMs, timeoutName } = operation.waits === true ? NO_TIMEOUT : this.#lanes.limits(operation.lane);
     const deadline = startDeadline(this.#deps.clock, timeoutMs, timeoutName, options.signal);
     const live = this.#live.add(principal, spaces, deadline);
     try {
-      const permit = await this.#enter(passage, deadline);
-      return this.#admitted(passage, { input, spaces, deadline, live, permit });
+      const leave = operation.waits === true ? this.#waiting.enter(principal.caller.userId) : await this.#enter(passage, deadline);
+      return this.#admitted(passage, { input, spaces, deadline, live, leave });
     } catch (failure) {
       live[Symbol.dispose]();
       deadline[Symbol.dispose]();
       throw failure;
     }
+  }
+
+  /** A job holds no permit: its call is one that waits, and its lane's line is the job table. */
+  async #runJob(passage: Passage, { input, spaces }: Authorised): Promise<unknown> {
+    const { operation, principal, options } = passage;
+    const { jobs, clock } = this.#deps;
+    const [space] = spaces;
+    if (jobs === undefined || space === undefined) throw new PolymniaError('internal', `${operation.name} has nowhere to run as a job.`);
+    this.#refuseGone(principal);
+    this.#rates.take(principal.caller, ASKING_LANE, 1);
+    using line = new DisposableStack();
+    line.defer(this.#waiting.enter(principal.caller.userId));
+    const deadline = line.use(startDeadline(clock, NO_TIMEOUT.timeoutMs, NO_TIMEOUT.timeoutName, options.signal));
+    line.use(this.#live.add(principal, spaces, deadline));
+    return await jobs.call({ operation, principal, input, space, options: { ...options, signal: deadline.signal } });
+  }
+
+  /** From here to the list of live calls nothing waits: a loss is seen here, or ends the call from there. */
+  #refuseGone(principal: Principal): void {
+    if (!this.#deps.authority.stands(principal)) throw groundGone();
   }
 
   async #authorise(operation: BoundOperation, principal: Principal, rawInput: unknown) {
@@ -199,7 +259,7 @@ export class AdmissionGate implements Gate, Disposable {
   }
 
   /** A lane permit and one of the user's own slots, never holding the former while waiting for the latter. */
-  async #enter(passage: Passage, deadline: Deadline): Promise<Permit> {
+  async #enter(passage: Passage, deadline: Deadline): Promise<Leave> {
     const { operation, principal, startedAt } = passage;
     const { userId, group, weight } = principal.caller;
     const gate = this.#lanes.gate(operation.lane, operation.effect);
@@ -217,14 +277,17 @@ export class AdmissionGate implements Gate, Disposable {
       });
     }
     passage.waitedMs = this.#deps.clock.monotonic() - startedAt;
-    return permit;
+    return () => {
+      permit.release(passage.cost);
+      this.#slots.release(userId);
+    };
   }
 
   #admitted(
     passage: Passage,
-    parts: { input: Readonly<Record<string, unknown>>; spaces: readonly SpaceAccess[]; deadline: Deadline; live: Disposable; permit: Permit },
+    parts: { input: Readonly<Record<string, unknown>>; spaces: readonly SpaceAccess[]; deadline: Deadline; live: Disposable; leave: Leave },
   ): Admitted {
-    const { deadline, live, permit } = parts;
+    const { deadline, live, leave } = parts;
     let open = true;
     return {
       input: parts.input,
@@ -233,8 +296,7 @@ export class AdmissionGate implements Gate, Disposable {
       [Symbol.dispose]: () => {
         if (!open) return;
         open = false;
-        permit.release(passage.cost);
-        this.#slots.release(passage.principal.caller.userId);
+        leave();
         live[Symbol.dispose]();
         deadline[Symbol.dispose]();
       },
@@ -267,63 +329,7 @@ export class AdmissionGate implements Gate, Disposable {
       this.#learn(operation.name, passage.cost);
       admitted[Symbol.dispose]();
     });
-    const output = await this.#orStopped(work, admitted.deadline.signal);
-    return this.#deps.checkOutputs === true ? operation.output.parse(output) : output;
-  }
-
-  /** The work's own outcome; once it was told to stop, that outcome within a grace time, else the reason for stopping. */
-  #orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let cancelGrace = (): void => {};
-      const onAbort = (): void => {
-        cancelGrace = this.#deps.clock.after(STOP_GRACE_MS, () => reject(abortError(signal)));
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      work.then(resolve, reject).finally(() => {
-        signal.removeEventListener('abort', onAbort);
-        cancelGrace();
-      });
-    });
-  }
-
-  /** Ends once, whoever ends it: the last item, a failure, the reader going away, or the deadline while nobody reads. */
-  #items(passage: Passage, admitted: Admitted, items: AsyncIterable<unknown>): AsyncIterableIterator<unknown> {
-    const source = items[Symbol.asyncIterator]();
-    const { signal } = admitted.deadline;
-    let open = true;
-    const end = (failure?: unknown): void => {
-      if (!open) return;
-      open = false;
-      signal.removeEventListener('abort', onAbort);
-      admitted[Symbol.dispose]();
-      if (failure === undefined) this.#record(passage, 'ok');
-      else this.#failed(passage, failure);
-    };
-    const onAbort = (): void => end(abortError(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    return {
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-      async next() {
-        try {
-          // What was read ahead is not given out on authority that is gone.
-          throwIfAborted(signal);
-          const result = await source.next();
-          if (result.done === true) end();
-          return result;
-        } catch (failure) {
-          end(failure);
-          throw toPolymniaError(failure);
-        }
-      },
-      async return() {
-        await source.return?.();
-        end();
-        return { done: true, value: undefined };
-      },
-    };
+    return await orStopped(this.#deps.clock, work, admitted.deadline.signal);
   }
 
   #learn(name: string, cost: number): void {
@@ -331,8 +337,19 @@ export class AdmissionGate implements Gate, Disposable {
     this.#estimates.set(name, known + (cost - known) * ESTIMATE_STEP);
   }
 
-  #standing({ principal, operation }: Passage): RateStanding {
-    return this.#rates.standing(principal.caller, operation.lane);
+  /** Never rejects: a standing that cannot be read is left out of the answer. */
+  async #standing({ principal, operation }: Passage): Promise<RateStanding | undefined> {
+    if (operation.job === undefined) return this.#rates.standing(principal.caller, operation.lane);
+    return this.#laneStanding(principal.caller, operation.lane).catch(() => undefined);
+  }
+
+  /** Of a lane that holds jobs and calls, the one of which less is left. */
+  async #laneStanding(caller: Caller, lane: Lane): Promise<RateStanding> {
+    const calls = this.#rates.standing(caller, lane);
+    const { jobs } = this.#deps;
+    if (jobs === undefined || !isJobLane(lane)) return calls;
+    const stored = await jobs.standing(caller, lane);
+    return calls.remaining < stored.remaining ? calls : stored;
   }
 
   #failed(passage: Passage, failure: unknown): PolymniaError {
@@ -364,19 +381,4 @@ export class AdmissionGate implements Gate, Disposable {
 /** An operation that throws before its first await rejects like any other. */
 async function startWork(operation: BoundOperation, { input, ctx }: Admitted): Promise<unknown> {
   return operation.run(input, ctx);
-}
-
-function refuseScope(operation: BoundOperation, principal: Principal): void {
-  const { scope } = operation;
-  if (scope === null || principal.credential.scopes.includes(scope)) return;
-  throw new PolymniaError('forbidden', `${operation.name} needs a credential with scope ${scope}.`, { details: { neededScope: scope } });
-}
-
-/** A ranked read is one read per space. */
-function spacesCounted({ target }: BoundOperation, spaces: readonly SpaceAccess[]): number {
-  return target.kind === 'spaces' ? Math.max(1, spaces.length) : 1;
-}
-
-function withRate<T extends object>(outcome: T, rate: RateStanding | undefined): T & { readonly rate?: RateStanding } {
-  return rate === undefined ? outcome : { ...outcome, rate };
 }

@@ -9,6 +9,10 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   readonly idempotencyKey?: string;
   readonly upload?: Upload;
+  /** Told when a job has taken the upload over: it goes with the job, not with the call. */
+  readonly onUploadTaken?: () => void;
+  /** How long the call waits for its job when its input does not say; to the end when absent. Milliseconds. */
+  readonly defaultWaitMs?: number;
   readonly onProgress?: (progress: Progress) => void;
 }
 

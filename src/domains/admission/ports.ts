@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../kernel/errors.ts';
-import type { Caller, Lane, Principal, SpaceAccess } from '../../kernel/operation.ts';
+import type { BoundOperation, Caller, JobLane, Lane, Principal, SpaceAccess } from '../../kernel/operation.ts';
+import type { CallOptions, RateStanding } from './model.ts';
 
 /** What admission asks of identity. Rejections are final answers to the caller. */
 export interface Authority {
@@ -35,6 +36,25 @@ export interface StorageAccounts {
   savedBytes(payer: string): Promise<number>;
   /** Keeps totals for `groupBytes` and for reports; may be lost by a crash without harm. */
   save(bytesByPayer: ReadonlyMap<string, number>): Promise<void>;
+}
+
+/** An authorised call of an operation that runs as a job. */
+export interface JobCall {
+  readonly operation: BoundOperation;
+  readonly principal: Principal;
+  /** Parsed, with the fields every job operation has (`background`, `wait`). */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly space: SpaceAccess;
+  /** `signal` ends the wait, never the job. */
+  readonly options: CallOptions;
+}
+
+/** Where calls of job operations go: the job table counts their rate and quota, and its lanes run them. */
+export interface JobDoor {
+  /** Stores or joins the job, waits for it as the input says, and answers with the operation's output. Rejects as the job did. */
+  call(request: JobCall): Promise<unknown>;
+  /** Counted from the table, so it survives a restart. */
+  standing(caller: Caller, lane: JobLane): Promise<RateStanding>;
 }
 
 /** One finished or refused call, for log and metrics. */

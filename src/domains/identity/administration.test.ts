@@ -105,6 +105,16 @@ test('a key limited to spaces stays there, and so do its children', async () => 
   }
 });
 
+test('a key that names no scopes may remember and search code, as far as its creator may', async () => {
+  const { identity } = kit;
+  const scopesOf = async (creator: Parameters<typeof identity.keys.create>[0]) => (await identity.keys.create(creator, { name: 'plain' })).key.scopes;
+  expect(await scopesOf(kit.owner)).toEqual(['memory:read', 'memory:write', 'code:read', 'code:write']);
+  const before = await kit.user('before code', ['memory:read', 'memory:write', 'keys:manage']);
+  expect(await scopesOf(before.principal)).toEqual(['memory:read', 'memory:write']);
+  const none = await kit.user('none of them', ['keys:manage']);
+  await expect(identity.keys.create(none.principal, { name: 'plain' })).rejects.toMatchObject({ code: 'forbidden' });
+});
+
 test('only administrators make keys for others, and none holds admin without the role', async () => {
   const { identity, owner } = kit;
   await expect(identity.keys.create(owner, { userId: ada.user.id, name: 'k', scopes: ['admin'] })).rejects.toMatchObject({ code: 'forbidden' });

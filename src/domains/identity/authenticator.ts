@@ -20,6 +20,8 @@ const LOSSES_SIZE = 10_000;
 const SECRET = /^pmn_[0-9a-hjkmnp-tv-z]{52}$/;
 /** Id under which calls with the server's local credential stand in the audit. */
 export const LOCAL_CREDENTIAL_ID = 'key_local';
+/** Stands where a key's id would, for work that goes on without one. */
+const STAND_IN_ID = 'key_none';
 
 export interface AuthenticatorDeps {
   readonly store: Pick<IdentityStore, 'credentialByHash' | 'owner'>;
@@ -159,7 +161,7 @@ function provedOf({ key, user }: CredentialRecord): Proved {
 }
 
 /** The user as caller; deeply frozen, since the calls of one credential share it. */
-export function callerOf(user: User): Caller {
+function callerOf(user: User): Caller {
   const { rate } = user.limits;
   const limits = Object.freeze({ ...user.limits, ...(rate !== undefined && { rate: Object.freeze({ ...rate }) }) });
   const { id: userId, name, timeZone, weight } = user;
@@ -169,6 +171,12 @@ export function callerOf(user: User): Caller {
 function frozenPrincipal(user: User, { id, scopes, spaces }: Principal['credential']): Principal {
   const credential = Object.freeze({ id, scopes: Object.freeze([...scopes]), ...(spaces !== undefined && { spaces: Object.freeze([...spaces]) }) });
   return Object.freeze({ caller: callerOf(user), credential });
+}
+
+/** The user as a principal of work that goes on without a call. */
+export function standInFor(user: User): Principal {
+  const scopes = scopesOfRole('member', SCOPES);
+  return frozenPrincipal(user, { id: STAND_IN_ID, scopes: user.service === undefined ? scopes : delegatedScopes(scopes) });
 }
 
 function unauthenticated(): PolymniaError {

@@ -9,8 +9,8 @@ import type { ApiKey, User } from './model.ts';
 import { type Page, type PageRequest, readPage } from './paging.ts';
 import type { NewKey } from './store.ts';
 
-/** What a key may do when nothing is said: remember and recall. */
-const DEFAULT_SCOPES: readonly Scope[] = ['memory:read', 'memory:write'];
+/** What a key may do when nothing is said: remember and recall, index and search, as far as its creator may. */
+const DEFAULT_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write'];
 
 export interface KeyWish {
   /** Whose key; the caller's own when absent, another's needs scope `admin`. */
@@ -83,7 +83,11 @@ export class Keys {
   async #grant(principal: Principal, user: User, wish: KeyWish): Promise<Grant> {
     const creator = await this.#creatorGrant(principal);
     const { spaces, expiresAt } = wish;
-    const wanted = { scopes: wish.scopes ?? DEFAULT_SCOPES, ...(spaces !== undefined && { spaces }), ...(expiresAt !== undefined && { expiresAt }) };
+    const wanted = {
+      scopes: wish.scopes ?? defaultScopes(creator),
+      ...(spaces !== undefined && { spaces }),
+      ...(expiresAt !== undefined && { expiresAt }),
+    };
     const grant = withinBounds(creator, wanted);
     const excess = excessOf(creator, grant);
     if (excess !== undefined) throw new PolymniaError('forbidden', excess);
@@ -99,4 +103,10 @@ export class Keys {
     const { scopes, spaces } = credential;
     return { scopes, ...(spaces !== undefined && { spaces }), ...(expiresAt !== undefined && { expiresAt }) };
   }
+}
+
+/** A creator that holds none of them is told so. */
+function defaultScopes({ scopes }: Grant): readonly Scope[] {
+  const held = DEFAULT_SCOPES.filter((scope) => scopes.includes(scope));
+  return held.length > 0 ? held : DEFAULT_SCOPES;
 }

@@ -92,8 +92,8 @@ test('when the service, its key or the user goes, so does what rested on it', as
   const theirs = await identity.authenticate(b.secret, 'z');
   await identity.keys.revoke(owner, b.keyId);
   await expect(identity.authenticate(b.secret, 'z')).rejects.toMatchObject({ code: 'unauthenticated' });
-  const { key } = await identity.space(theirs, undefined);
-  expect(await identity.editor(theirs.caller.userId, key)).toBeDefined();
+  const { id } = await identity.space(theirs, undefined);
+  expect(await identity.standIn(theirs.caller.userId, id)).toBeDefined();
   await identity.users.update(owner, b.user.id, { status: 'disabled' });
-  expect(await identity.editor(theirs.caller.userId, key)).toBeUndefined();
+  expect(await identity.standIn(theirs.caller.userId, id)).toBeUndefined();
 });

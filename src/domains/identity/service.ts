@@ -2,9 +2,9 @@ import type { Clock } from '../../kernel/clock.ts';
 import { notFound } from '../../kernel/errors.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { type Caller, type Principal, roleAllows, SCOPES, type SpaceAccess } from '../../kernel/operation.ts';
+import { type Principal, SCOPES, type SpaceAccess } from '../../kernel/operation.ts';
 import { auditEntry, requireScope } from './actor.ts';
-import { Authenticator, callerOf } from './authenticator.ts';
+import { Authenticator, standInFor } from './authenticator.ts';
 import { type AuthorityChange, AuthorityFeed } from './authority-feed.ts';
 import { Deletions } from './deletions.ts';
 import type { IdentityCore } from './identity-core.ts';
@@ -125,14 +125,16 @@ export class IdentityService implements AsyncDisposable {
     return this.#deps.store.account(spaceKey);
   }
 
-  /** For background work: the user and the space, if the user still is active and may write there. */
-  async editor(userId: string, spaceKey: string): Promise<{ readonly caller: Caller; readonly access: SpaceAccess } | undefined> {
+  /**
+   * For work that outlives its call: the user as a principal with every scope a member's key can hold, and the space with the
+   * role held there now. Undefined when the user is not active any more, or has no role there.
+   */
+  async standIn(userId: string, spaceId: string): Promise<{ readonly principal: Principal; readonly space: SpaceAccess } | undefined> {
     const { store } = this.#deps;
-    const user = await store.user(userId);
-    if (user?.status !== 'active') return undefined;
-    if (user.service !== undefined && (await store.user(user.service.id))?.status !== 'active') return undefined;
-    const access = await store.access(userId, { by: 'key', key: spaceKey });
-    return access !== undefined && roleAllows(access.role, 'editor') ? { caller: callerOf(user), access } : undefined;
+    const user = await this.#activeUser(userId);
+    if (user === undefined) return undefined;
+    const space = await store.access(userId, { by: 'id', id: spaceId });
+    return space && { principal: standInFor(user), space };
   }
 
   /** Keys of all spaces whose bytes count on the user's account. */
@@ -187,6 +189,15 @@ export class IdentityService implements AsyncDisposable {
   /** Writes down the last uses of keys. May be called more than once. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#uses.flush();
+  }
+
+  /** The user, if neither it nor the service that named it is disabled or gone. */
+  async #activeUser(userId: string): Promise<User | undefined> {
+    const { store } = this.#deps;
+    const user = await store.user(userId);
+    if (user?.status !== 'active') return undefined;
+    if (user.service === undefined) return user;
+    return (await store.user(user.service.id))?.status === 'active' ? user : undefined;
   }
 
   #core(): IdentityCore {

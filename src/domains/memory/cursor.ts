@@ -1,3 +1,4 @@
+import { parseJson } from '../../kernel/parse-json.ts';
 import { z } from 'zod';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
@@ -49,13 +50,4 @@ export function readCursor(space: SpaceKey, conditions: FilterInput, cursor: str
 function binding(space: SpaceKey, conditions: FilterInput): string {
   const { tagsAny, tagsAll, type, thread, since, until, timeZone, metadata, importId } = conditions;
   return hashOf({ space, tagsAny, tagsAll, type, thread, since, until, timeZone, metadata, importId }).slice(0, 16);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // No JSON is no cursor; the schema says so.
-    return undefined;
-  }
 }

@@ -28,20 +28,22 @@ export async function deleteMemory(deps: MemoryServiceDeps, input: DeleteInput, 
   return { id: input.id, deleted: true };
 }
 
-/** Deletes, or only counts, what matches the conditions, in slices. Without any condition `all: true` must be said. */
+/** Deletes, or only counts, what matches the conditions, in slices. Words of time mean the moment at which it was asked for. */
 export async function forgetMemories(deps: MemoryServiceDeps, input: ForgetInput, ctx: OperationContext): Promise<ForgetOutput> {
   const space = oneSpace(ctx);
   const now = deps.clock.now();
-  const range = rangeOf(input, ctx, now);
+  const range = rangeOf(input, ctx, ctx.job?.askedAt ?? now);
   const filter = filterOf(input, range);
-  refuseUnclear(input, filter);
+  refuseUnclear(input);
   const total = await deps.store.count(storeCall(ctx, space, now), filter);
   const removed = input.dryRun ? { count: total, freedBytes: 0 } : await removeAll(deps, ctx, space, filter, total);
   return { ...removed, dryRun: input.dryRun, ...saidRange(range) };
 }
 
-function refuseUnclear(input: ForgetInput, filter: MemoryFilter): void {
-  const conditions = Object.keys(filter).length;
+/** Throws unless there is a condition, or `all: true` is said instead of one. */
+export function refuseUnclear(input: ForgetInput): void {
+  const { since, until } = input;
+  const conditions = Object.keys(filterOf(input, {})).length + [since, until].filter((bound) => bound !== undefined).length;
   if (conditions === 0 && input.all !== true) {
     throw new PolymniaError(
       'invalid_input',

@@ -1,5 +1,5 @@
 import type { SpaceKey } from '../../kernel/ids.ts';
-import type { Caller, SpaceAccess, Upload } from '../../kernel/operation.ts';
+import type { SpaceAccess, Upload } from '../../kernel/operation.ts';
 
 /** Turns texts into vectors. Rejects with `upstream_failed` or the signal's reason; never with the text or a key in the message. */
 export interface Embedder {
@@ -12,7 +12,7 @@ export interface Embedder {
 }
 
 /** Kinds of background work a space can have. */
-export const SPACE_WORK_KINDS = ['expire', 'vectors', 'scrub', 'reindex', 'import'] as const;
+export const SPACE_WORK_KINDS = ['expire', 'vectors', 'scrub', 'reindex'] as const;
 export type SpaceWorkKind = (typeof SPACE_WORK_KINDS)[number];
 
 export interface SpaceWorkEntry {
@@ -50,24 +50,20 @@ export interface SpoolPosition {
   readonly line: number;
 }
 
-/** Bounded files that hold imports from before the permit until the import has ended. */
+/** Bounded files that hold imports until their job has ended. */
 export interface ImportSpool {
   /** Writes a whole body, durable when resolved. Rejects with `too_large` beyond `maxBytes`, keeping nothing. */
   write(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, maxBytes: number, signal: AbortSignal): Promise<Upload>;
   /** Lines in order, numbered from 1, split at `\n` (a `\r` before it goes too). Rejects with `not_found` when the file is gone. */
   lines(spoolId: string, from: SpoolPosition, maxLineBytes: number, signal: AbortSignal): AsyncIterable<SpoolLine>;
-  /** Size in bytes; undefined when the file is gone. */
-  size(spoolId: string): Promise<number | undefined>;
   /** Removes the files that are not in `keep`; only while no upload is under way. Number removed. */
   sweepOrphans(keep: ReadonlySet<string>): Promise<number>;
   /** Removes the file; no error when it is gone already. */
   remove(spoolId: string): Promise<void>;
 }
 
-/** What background work asks of identity: work without a request still has an account and needs its user's rights. */
+/** What background work asks of identity: work without a request still has an account. */
 export interface SpaceAuthority {
   /** The space and its payer; undefined when the space is gone. */
   account(space: SpaceKey): Promise<SpaceAccess | undefined>;
-  /** The user and the space, if the user still is active and may write there. */
-  editor(user: string, space: SpaceKey): Promise<{ readonly caller: Caller; readonly access: SpaceAccess } | undefined>;
 }

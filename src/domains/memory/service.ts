@@ -37,18 +37,17 @@ import { storeMemories, storeMemory, updateMemory } from './remembering.ts';
 
 /**
  * The use cases of memory, one method an operation. Callers were admitted: `ctx.spaces` holds spaces in which the caller
- * has the role the operation needs. Keeps no state of a call; what it does keep is which imports run and how the embedder fares.
+ * has the role the operation needs. Keeps no state of a call; what it does keep is how the embedder fares.
  */
 export class MemoryService {
   readonly #deps: MemoryServiceDeps;
   readonly #embedding: QueryEmbedding | undefined;
-  /** Shared with the sweeper, which goes on with imports that were cut off. */
-  readonly imports: ImportRunner;
+  readonly #imports: ImportRunner;
 
   constructor(deps: MemoryServiceDeps) {
     this.#deps = deps;
     this.#embedding = deps.embedder && new QueryEmbedding(deps.embedder, deps.clock, deps.limits.embeddingQueryTimeoutMs);
-    this.imports = new ImportRunner(deps);
+    this.#imports = new ImportRunner(deps);
   }
 
   store(input: StoreInput, ctx: OperationContext): Promise<StoreOutput> {
@@ -100,6 +99,6 @@ export class MemoryService {
   }
 
   import(input: ImportInput, ctx: OperationContext): Promise<ImportOutput> {
-    return this.imports.start(input, ctx);
+    return this.#imports.run(input, ctx);
   }
 }

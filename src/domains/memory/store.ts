@@ -45,8 +45,6 @@ export interface MemoryStore {
   importSlice(call: WriteCall, slice: ImportSlice): Promise<{ readonly state: ImportState; readonly addedBytes: number }>;
   importState(call: StoreCall, importId: string): Promise<ImportState | undefined>;
   importEnd(call: WriteCall, importId: string, status: ImportStatus): Promise<ImportState>;
-  /** Imports that have begun and not ended: they go on after a restart. */
-  importsOpen(call: StoreCall): Promise<readonly ImportState[]>;
 
   /** Deletes up to `limit` memories whose time has come. `nextAt` is when the next one expires. */
   sweepExpired(call: WriteCall, limit: number): Promise<{ readonly removed: number; readonly freedBytes: number; readonly nextAt?: number }>;

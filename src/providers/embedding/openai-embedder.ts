@@ -1,3 +1,4 @@
+import { parseJson } from '../../kernel/parse-json.ts';
 import { z } from 'zod';
 import { abortError, startDeadline } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -112,15 +113,6 @@ function parseVectors(body: string, count: number): Float32Array[] {
     if (vector === undefined || !vector.every(Number.isFinite)) throw failed('answered with a vector missing or not finite');
     return vector;
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // No JSON is no answer; the schema says so.
-    return undefined;
-  }
 }
 
 function failed(what: string, cause?: unknown): PolymniaError {

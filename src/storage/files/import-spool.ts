@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ids } from '../../kernel/ids.ts';
 import { throwIfAborted } from '../../kernel/abort.ts';
@@ -29,7 +29,6 @@ export function createImportSpool({ folder, ids }: ImportSpoolOptions): ImportSp
   return {
     write: (body, maxBytes, signal) => guarded(() => writeFile(folder, pathOf, ids.handle('import'), body, maxBytes, signal)),
     lines: (spoolId, from, maxLineBytes, signal) => readLines(() => pathOf(spoolId), from, maxLineBytes, signal),
-    size: (spoolId) => guarded(() => sizeOf(pathOf(spoolId))),
     remove: (spoolId) => guarded(() => removeFile(pathOf(spoolId))),
     sweepOrphans: (keep) => guarded(() => sweepOrphans(folder, keep)),
   };
@@ -152,10 +151,6 @@ class LineSplitter {
     if (tooLong) return { kind: 'too_long', ...place };
     return { kind: 'line', text: bytes.toString('utf8', 0, bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length), ...place };
   }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await orGone(stat(path)))?.size;
 }
 
 async function removeFile(path: string): Promise<void> {

@@ -45,7 +45,7 @@ export class DataFolder implements AsyncDisposable {
     const lock = await takeLock(folder);
     try {
       await rm(join(folder, 'server.json'), { force: true });
-      for (const name of ['spaces', 'spool', 'tmp']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+      for (const name of ['spaces', 'repos', 'spool', 'tmp']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
       await syncFolder(folder);
     } catch (error) {
       lock.close();
@@ -65,6 +65,11 @@ export class DataFolder implements AsyncDisposable {
   /** Import uploads that wait to be read. */
   get spool(): string {
     return join(this.path, 'spool');
+  }
+
+  /** Code indexes and bare clones. Made from sources, so no backup holds them. */
+  get repos(): string {
+    return join(this.path, 'repos');
   }
 
   get tmp(): string {

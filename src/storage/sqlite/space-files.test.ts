@@ -200,7 +200,7 @@ describe('the life of a file', () => {
   });
 
   it('never has more files open than asked', async () => {
-    await reopen({ openFiles: 4 });
+    await reopen({ openFiles: 4, readerFiles: 4 });
     const many = Array.from({ length: 30 }, (_, n) => spaceKey(n));
     await Promise.all(many.map((space) => put(space, 'k')));
     await Promise.all(many.map((space) => get(space, 'k')));

@@ -14,6 +14,7 @@ import { syncFolder } from './sync-folder.ts';
 import type { DispatchHooks, DispatchLimits } from './threads/dispatch-options.ts';
 import { MaintenanceThread } from './threads/maintenance-host.ts';
 import type { FileSeal } from './threads/maintenance-host.ts';
+import { GivingWay } from './threads/giving-way.ts';
 import { closing, waitedTooLong } from './threads/pending-call.ts';
 import type { Answer, CallRequest, PendingCall } from './threads/pending-call.ts';
 import { OPEN_METHOD } from './threads/protocol.ts';
@@ -34,6 +35,8 @@ export interface SpaceFilesOptions {
   readonly writers: number;
   /** Files one thread keeps open. */
   readonly openFiles: number;
+  /** Files the reader for short reads keeps open. */
+  readonly readerFiles: number;
   readonly cacheKiB: number;
   readonly mmapBytes: number;
   readonly busyTimeoutMs: number;
@@ -126,8 +129,9 @@ export class SpaceFiles implements AsyncDisposable {
     this.#lock = new KeyedLock(clock, limits.maxWaiting);
     this.#readers = this.#threads('reader', options.readers || Math.max(2, availableParallelism()));
     this.#writers = this.#threads('writer', options.writers);
-    this.#reads = new ReadDispatcher(this.#readers, clock, limits, hooks, (space) => sizeOf(this.#path(space)));
-    this.#writes = new WriteDispatcher(this.#writers, clock, limits, hooks);
+    const givingWay = new GivingWay(clock);
+    this.#reads = new ReadDispatcher(this.#readers, clock, limits, hooks, givingWay, (space) => sizeOf(this.#path(space)));
+    this.#writes = new WriteDispatcher(this.#writers, clock, limits, hooks, givingWay);
   }
 
   /** Runs a read method; `absent` is the answer of a space without a file. Reading makes no file. */
@@ -231,10 +235,24 @@ export class SpaceFiles implements AsyncDisposable {
   }
 
   #threads(role: ThreadRole, count: number): readonly ThreadHost[] {
-    const { folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, vectorExtension, clock, entries = ENTRIES } = this.#options;
+    const {
+      folder,
+      openFiles,
+      readerFiles,
+      cacheKiB,
+      mmapBytes,
+      busyTimeoutMs,
+      idempotencyTtlMs,
+      vectorExtension,
+      clock,
+      entries = ENTRIES,
+    } = this.#options;
     const vector = vectorExtension === undefined ? {} : { vectorExtension };
     const config = { role, folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, ...vector };
-    const configOf = (index: number): ThreadConfig => ({ ...config, niceness: role === 'reader' && index > 0 ? LONG_READER_NICENESS : 0 });
+    const configOf = (index: number): ThreadConfig => {
+      if (role === 'writer') return { ...config, niceness: 0 };
+      return index === 0 ? { ...config, niceness: 0, openFiles: readerFiles } : { ...config, niceness: LONG_READER_NICENESS };
+    };
     const onCrash = (name: string, cause: unknown): void => {
       this.#counts.crashes += 1;
       this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);

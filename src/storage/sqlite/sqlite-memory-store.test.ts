@@ -22,6 +22,7 @@ function openFiles(folder: string): SpaceFiles {
     readers: 2,
     writers: 2,
     openFiles: 8,
+    readerFiles: 8,
     cacheKiB: 512,
     mmapBytes: 0,
     busyTimeoutMs: 2000,

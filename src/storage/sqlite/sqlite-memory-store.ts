@@ -59,7 +59,6 @@ export function createSqliteMemoryStore(files: SpaceFilesPort): MemoryStore {
     importSlice: (call, slice) => files.write<Answer<CellWrites['importSlice']>>('importSlice', call, { slice, now: call.now }, BACKGROUND),
     importState: (call, importId) => read('importState', call, { importId }, undefined),
     importEnd: (call, importId, status) => make('importEnd', call, { importId, status }),
-    importsOpen: (call) => read('importsOpen', call, {}, []),
     sweepExpired: (call, limit) => write('sweepExpired', call, { limit }, BACKGROUND, NOTHING_REMOVED),
     scrubText: (call) => write('scrubText', call, {}, BACKGROUND, { done: true }),
     reindexText: (call, limit) => write('reindexText', call, { limit }, BACKGROUND, { done: true }),

@@ -3,9 +3,11 @@ import type { Command } from './command.ts';
 import { completionCommand, helpCommand, versionCommand } from './commands/about.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { callCommand } from './commands/call.ts';
+import { codeCommands } from './commands/code.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { importCommand } from './commands/import.ts';
+import { jobCommands } from './commands/jobs.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { memoryCommands } from './commands/memory.ts';
 import { peopleCommands } from './commands/people.ts';
@@ -19,6 +21,8 @@ const COMMANDS: readonly Command[] = [
   mcpCommand,
   doctorCommand,
   ...memoryCommands,
+  ...codeCommands,
+  ...jobCommands,
   importCommand,
   exportCommand,
   backupCommand,

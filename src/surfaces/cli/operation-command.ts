@@ -2,7 +2,9 @@ import { PolymniaError } from '../../kernel/errors.ts';
 import type { OperationDeclaration } from '../../kernel/operation.ts';
 import { usageError } from './arguments.ts';
 import type { Command, CommandGroup, Flag, Invocation } from './command.ts';
+import { ProgressBar } from './progress-bar.ts';
 import { isFields, renderValue, type View } from './render-value.ts';
+import type { RestClient } from './rest-client.ts';
 import { fieldValue, inputOf, type SchemaField, schemaFields } from './schema-fields.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -80,12 +82,20 @@ async function runRow(row: OperationCommandRow, invocation: Invocation): Promise
   }
   const asked = isPreview ? { ...input, ...row.confirm?.preview } : input;
   const client = await invocation.client();
-  const answer = await client.call(row.operation, asked);
+  const answer = await ask(row, client, asked, invocation);
   if (invocation.isJson) return terminal.printJson(answer);
   const view = viewOf(invocation);
   const text = isFields(answer) && row.render !== undefined ? row.render(answer, view, asked) : renderValue(answer, view);
   await terminal.print(text);
   if (isPreview) terminal.note(terminal.errorPalette.warn(`${row.confirm?.warning ?? ''} Nothing was done yet; give --yes to do it.`));
+}
+
+/** A job is waited for with a bar, unless it shall run in the background. */
+async function ask(row: OperationCommandRow, client: RestClient, input: Input, { deps, terminal }: Invocation): Promise<unknown> {
+  const runsAsJob = deps.operations.some(({ name, job }) => name === row.operation && job !== undefined);
+  if (!runsAsJob || input['background'] === true) return client.call(row.operation, input);
+  using bar = new ProgressBar(terminal, deps.clock);
+  return await client.callWithProgress(row.operation, input, (progress) => bar.show(progress));
 }
 
 /** How answers of this run are shown. */

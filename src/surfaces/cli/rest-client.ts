@@ -6,6 +6,7 @@ import type { OperationDeclaration, Progress } from '../../kernel/operation.ts';
 import { bodyChunks, problemError, readEvents, readJson, responseError } from './answers.ts';
 import { NO_SERVER, type ServerTarget } from './find-server.ts';
 import { operationRequest } from './operation-request.ts';
+import { isFields } from './render-value.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -20,6 +21,8 @@ export interface RestClient {
   upload(operation: string, input: Input, body: AsyncIterable<Uint8Array>, onProgress: (progress: Progress) => void): Promise<unknown>;
   /** The operation's stream of JSON lines, as raw chunks. */
   lines(operation: string, input: Input): AsyncIterable<Uint8Array>;
+  /** Follows a job to its end; rejects when there is none. */
+  followJob(id: string, onProgress: (progress: Progress) => void): Promise<void>;
   /** An address outside the operations, such as `/readyz`: status and time of the answer, whatever they are. */
   probe(path: string): Promise<{ readonly status: number; readonly date: string | null }>;
 }
@@ -63,6 +66,18 @@ export function createRestClient(target: ServerTarget, deps: RestClientDeps): Re
       const request = { ...jsonRequest(deps, operation, input), accept: 'application/x-ndjson' };
       const response = await send(target, deps, request, deps.signal);
       yield* translated(bodyChunks(response, deps.clock, deps.signal), target);
+    },
+    async followJob(id, onProgress) {
+      const path = `/api/v1/jobs/${encodeURIComponent(id)}/events`;
+      const response = await send(target, deps, { method: 'GET', path, accept: 'text/event-stream' }, deps.signal);
+      for await (const { event, data } of readEvents(translated(bodyChunks(response, deps.clock, deps.signal), target))) {
+        const value: unknown = JSON.parse(data);
+        if (event === 'end') return;
+        if (event === 'error') throw problemError(value) ?? new PolymniaError('upstream_failed', 'The job could not be followed further.');
+        const progress = progressEvent.safeParse(event === 'state' && isFields(value) ? value['progress'] : value);
+        if (progress.success) onProgress(toProgress(progress.data));
+      }
+      throw new PolymniaError('upstream_failed', `${target.url} broke off before the job's end; it goes on there.`);
     },
     async probe(path) {
       using deadline = startDeadline(deps.clock, PROBE_TIMEOUT_MS, 'the limit of a health check', deps.signal);

@@ -204,10 +204,10 @@ describe('completion', () => {
       return stdout.trim();
     };
     expect(spawnSync('bash', ['-n'], { input: out }).status).toBe(0);
-    expect(complete('polymnia', 're')).toBe('retrieve restore');
+    expect(complete('polymnia', 're')).toBe('retrieve repo restore');
     expect(complete('polymnia', 'user', 'd')).toBe('disable delete');
     expect(complete('polymnia', 'user', 'create', '--r')).toBe('--role');
-    expect(complete('polymnia', 'call', 'retr')).toBe('retrieve_memory');
+    expect(complete('polymnia', 'call', 'retr')).toBe('retrieve_memory retry_job');
   });
 
   test.each(['zsh', 'fish'])('for %s has every command and balanced quotes', async (shell) => {

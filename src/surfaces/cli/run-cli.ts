@@ -1,8 +1,8 @@
 import { ERROR_TABLE, PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
 import { echo, findCommand, isSet, parseArguments, textFlag } from './arguments.ts';
 import type { CliDeps } from './cli-deps.ts';
-import { commandTable } from './command-table.ts';
 import type { Command, FlagValues, Invocation } from './command.ts';
+import { serveCommand } from './commands/serve.ts';
 import { findServer } from './find-server.ts';
 import { commandHelp, generalHelp, groupHelp } from './help.ts';
 import { formatDuration } from './human-values.ts';
@@ -27,7 +27,7 @@ export async function runCli(deps: CliDeps): Promise<number> {
 }
 
 async function dispatch(deps: CliDeps, terminal: Terminal): Promise<number> {
-  const commands = commandTable(deps.operations);
+  const commands = await commandsFor(deps);
   const argv = deps.argv[0] === '--version' || deps.argv[0] === '-V' ? ['version'] : deps.argv;
   const { command, rest } = findCommand(argv, commands);
   if (command === undefined) return withoutCommand(rest, commands, terminal);
@@ -36,6 +36,13 @@ async function dispatch(deps: CliDeps, terminal: Terminal): Promise<number> {
     return 0;
   }
   return (await command.run(invocationOf(deps, terminal, command, commands, rest))) ?? 0;
+}
+
+/** A server runs for long and needs no other command: it starts without their weight. */
+async function commandsFor({ argv, operations }: CliDeps): Promise<readonly Command[]> {
+  if (argv[0] === 'serve') return [serveCommand];
+  const { commandTable } = await import('./command-table.ts');
+  return commandTable(operations);
 }
 
 function wantsHelp(command: Command, rest: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Hono } from 'hono';
 import type { Gate } from '../../domains/admission/index.ts';
+import type { JobService } from '../../domains/jobs/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Ids } from '../../kernel/ids.ts';
@@ -9,7 +10,9 @@ import type { BoundOperation } from '../../kernel/operation.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { docsEndpoints } from './docs-page.ts';
 import { createGuards, SECURITY_HEADERS } from './guards.ts';
+import { jobEventsEndpoint } from './job-events.ts';
 import { createOpenApi } from './openapi.ts';
+import { JOB_EVENTS_PATH } from './openapi-job-events.ts';
 import { authenticate, createOperationRoutes } from './operation-routes.ts';
 import { createRequestBudgets } from './prepare-call.ts';
 import { problemReply, translate, unknownRoute } from './problem.ts';
@@ -33,6 +36,8 @@ export interface HttpSettings {
 export interface HttpDeps {
   readonly operations: readonly BoundOperation[];
   readonly gate: Gate;
+  /** Follows jobs. Absent: no event streams of jobs. */
+  readonly jobs?: Pick<JobService, 'watch'>;
   readonly ids: Ids;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -64,6 +69,10 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   const budgets = createRequestBudgets({ ...deps.settings, clock: deps.clock });
   const routes = createOperationRoutes(deps.operations, { ...routeDeps(deps), budgets });
   for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
+  const getJob = deps.operations.find(({ name }) => name === 'get_job');
+  if (deps.jobs !== undefined && getJob !== undefined) {
+    app.get(JOB_EVENTS_PATH.replace('{id}', ':id'), pipeline(jobEventsEndpoint({ ...deps, jobs: deps.jobs, getJob })));
+  }
 
   const openApi = createOpenApi(deps.operations, deps.version);
   app.get(

@@ -4,6 +4,7 @@ import { EVENT_STREAM } from './event-stream.ts';
 import { asSchema, type JsonSchema, schemaMap, textList } from './json-schema.ts';
 import { JSON_LINES } from './json-lines.ts';
 import { errorStatuses, HEADERS, PARAMETERS, PROBLEM_SCHEMA, problemResponse, STANDING } from './openapi-components.ts';
+import { describeJobEvents, JOB_EVENTS_PATH } from './openapi-job-events.ts';
 import { pascalCase, registerSchema, type SchemaRegistry } from './openapi-schemas.ts';
 import { inputSchemaOf } from './operation-input.ts';
 import { API_PREFIX, hasEvents, operationPath } from './operation-routes.ts';
@@ -11,7 +12,7 @@ import { API_PREFIX, hasEvents, operationPath } from './operation-routes.ts';
 /** What the document needs of an operation: its declaration alone. */
 type Described = Omit<BoundOperation, 'run' | 'stream' | 'rateCost'> & { readonly stream?: unknown };
 
-const DESCRIPTION = `One private memory for every user of every assistant, over HTTP, MCP and a command line.
+const DESCRIPTION = `A private memory and a code index for every user of every assistant, over HTTP, MCP and a command line.
 
 Every call needs a key, sent as \`Authorization: Bearer pmn_…\`; a credential in the URL is ignored. Failures are
 RFC 9457 problem documents with a stable \`code\`. Writes take an \`Idempotency-Key\`, lists are paged by cursor, and
@@ -26,6 +27,10 @@ const TAGS: Readonly<Record<string, string>> = {
   keys: 'API keys: make, list, revoke.',
   spaces: 'Personal and shared spaces, and their members.',
   whoami: 'The calling user, its scopes and limits.',
+  repositories: 'Repositories: sync, list, remove.',
+  code: 'Search and read synced code.',
+  jobs: 'Long work: watch it, list it, stop it.',
+  schedules: 'What the server does by itself at set times.',
   admin: 'Running the server.',
 };
 
@@ -43,6 +48,7 @@ export function openApiDocument(operations: readonly Described[], version: strin
     const path = operationPath(operation);
     paths[path] = { ...paths[path], [operation.http.method.toLowerCase()]: describeOperation(operation, path, schemas) };
   }
+  if (operations.some(({ name }) => name === 'get_job')) paths[JOB_EVENTS_PATH] = { get: describeJobEvents() };
   const statuses = [...new Set(operations.flatMap((operation) => errorStatuses(operation)))].toSorted((a, b) => a - b);
   const tags = [...new Set(operations.map((operation) => tagOf(operationPath(operation))))];
   const hasWrites = operations.some((operation) => operation.effect !== 'read');

@@ -82,6 +82,7 @@ function createEndpoint(operation: BoundOperation, prepare: Prepare, deps: Route
       signal: request.signal,
       ...(key === undefined ? undefined : { idempotencyKey: key }),
       ...(prepared.upload === undefined ? undefined : { upload: prepared.upload }),
+      ...(prepared.onUploadTaken === undefined ? undefined : { onUploadTaken: prepared.onUploadTaken }),
     };
     const call: ReadyCall = { principal, prepared, options, exchange, always };
     const accept = request.method === 'HEAD' ? null : headers.get('accept');

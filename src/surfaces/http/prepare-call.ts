@@ -55,6 +55,8 @@ export interface PreparedCall {
   readonly operation: BoundOperation;
   readonly input: Readonly<Record<string, unknown>>;
   readonly upload?: Upload;
+  /** A job has taken the upload over. */
+  readonly onUploadTaken?: () => void;
   /** Gives back what the request holds; called once, when the call is over. Never fails. */
   release(outcome: CallOutcome | undefined): void | Promise<void>;
 }
@@ -155,19 +157,20 @@ async function prepareUpload(exchange: Exchange, principal: Principal, assemble:
   const upload = await spoolBody(exchange, spool, { clock, maxBytes: maxImportBytes, stallMs: bodyTimeoutMs });
   arriving[Symbol.dispose]();
   const held = resources.move();
-  let hasRun = false;
+  let isTaken = false;
+  const onUploadTaken = (): void => void (isTaken = true);
   const watched: BoundOperation = {
     ...operation,
     run: (parsed, ctx) => {
-      hasRun = true;
+      onUploadTaken();
       return operation.run(parsed, ctx);
     },
   };
   const release = (outcome: CallOutcome | undefined): Promise<void> | undefined => {
     held.dispose();
-    return hasRun && !isRefusedInput(outcome) ? undefined : removeSpooled(spool, upload, exchange.requestId, deps.logger);
+    return isTaken && !isRefusedInput(outcome) ? undefined : removeSpooled(spool, upload, exchange.requestId, deps.logger);
   };
-  return { operation: watched, input, upload, release };
+  return { operation: watched, input, upload, onUploadTaken, release };
 }
 
 function isRefusedInput(outcome: CallOutcome | undefined): boolean {

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../kernel/clock.ts';
 import { toPolymniaError, toProblem } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { BoundOperation, Principal } from '../../kernel/operation.ts';
-import { parseJson } from './json-rpc.ts';
+import { parseJson } from '../../kernel/parse-json.ts';
 import { createMcpExchange, type ExchangeOrigin, type McpExchange } from './mcp-exchange.ts';
 import { createToolCatalogue } from './tool-catalogue.ts';
 
@@ -29,6 +29,8 @@ export interface McpEndpointDeps {
   readonly version: string;
   /** Largest request body in bytes; above it the answer is 413. */
   readonly maxBodyBytes: number;
+  /** How long a call waits for its job when it does not say; milliseconds. Clients give up at 60 s. Default: to the end. */
+  readonly waitMs?: number;
   readonly clock?: Clock;
   /** For the conformance suite alone: adds its fixtures to a request's server, after the server's own handlers. */
   readonly extraTools?: (exchange: McpExchange) => void;
@@ -61,7 +63,8 @@ class ExchangeIdentity implements AuthInfo {
  */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const { gate, logger, maxBodyBytes, extraTools } = deps;
-  const parts = { catalogue: createToolCatalogue(deps.operations), gate, clock: deps.clock ?? systemClock, version: deps.version };
+  const catalogue = createToolCatalogue(deps.operations);
+  const parts = { catalogue, gate, clock: deps.clock ?? systemClock, version: deps.version, waitMs: deps.waitMs };
   const handler = createMcpHandler(
     (context) => {
       const exchange = createMcpExchange(parts, originOf(context));

@@ -30,6 +30,8 @@ export interface ExchangeParts {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly version: string;
+  /** How long a call waits for its job when it does not say. */
+  readonly waitMs?: number | undefined;
 }
 
 /** Who sends the request an exchange serves. */
@@ -71,7 +73,7 @@ export function createMcpExchange(parts: ExchangeParts, origin: ExchangeOrigin):
 }
 
 async function admitCall(
-  { gate, clock }: ExchangeParts,
+  { gate, clock, waitMs }: ExchangeParts,
   { principal, requestId }: ExchangeOrigin,
   server: Server,
   operation: BoundOperation,
@@ -86,6 +88,7 @@ async function admitCall(
       origin: { surface: 'mcp', ...(client === undefined ? {} : { client }) },
       signal: ctx.mcpReq.signal,
       ...idempotencyOf(ctx),
+      ...(waitMs === undefined ? {} : { defaultWaitMs: waitMs }),
       ...(progress === undefined ? {} : { onProgress: (step: Progress) => progress.report(step) }),
     });
   } catch (error) {

@@ -1,4 +1,5 @@
-import { isRecord, parseJson, type RpcMessage, rpcErrorLine, RPC_ERROR, toRpcMessage } from './json-rpc.ts';
+import { parseJson } from '../../kernel/parse-json.ts';
+import { isRecord, type RpcMessage, rpcErrorLine, RPC_ERROR, toRpcMessage } from './json-rpc.ts';
 import { readEventData } from './line-reader.ts';
 
 /** Largest single message of an answer, in bytes; the server's own limits are far below. */

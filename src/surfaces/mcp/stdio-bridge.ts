@@ -1,7 +1,8 @@
+import { parseJson } from '../../kernel/parse-json.ts';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { createInFlightLimit } from './in-flight-limit.ts';
-import { isRecord, isRpcId, parseJson, RPC_ERROR, type RpcId, type RpcMessage, rpcErrorLine, toRpcMessage } from './json-rpc.ts';
+import { isRecord, isRpcId, RPC_ERROR, type RpcId, type RpcMessage, rpcErrorLine, toRpcMessage } from './json-rpc.ts';
 import { readLines } from './line-reader.ts';
 import { postMessage, type PostTarget } from './mcp-post.ts';
 

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
 import type { ServerControl } from '../server-control.ts';
 
-/** Locks that are held or waited for. */
+/** Locks that are held or waited for: by key of a space or uuid of a repository. */
 export const showLocks = defineOperation<ServerControl>()({
   name: 'show_locks',
   title: 'Show locks',
-  description: 'Locks on the life-cycle of space files: who holds them, for how long, and how many wait.',
+  description: 'Locks on the life-cycle of space files and on repositories: who holds them, for how long, and how many wait.',
   input: z.object({}),
   output: z.object({
     locks: z.array(

@@ -15,7 +15,7 @@ export const createKey = defineOperation<IdentityOperationsService>()({
   input: z.strictObject({
     name: nameSchema,
     userId: userIdSchema.optional().describe('Whose key; yours when left out'),
-    scopes: scopesSchema.optional().describe('Default: memory:read and memory:write'),
+    scopes: scopesSchema.optional().describe('Default: memory and code, read and write, as far as yours may'),
     spaces: shortList(IDENTITY_LIMITS.spacesPerKey, z.array(spaceIdSchema).min(1).max(IDENTITY_LIMITS.spacesPerKey))
       .optional()
       .describe('Limit the key to these spaces'),

@@ -10,7 +10,7 @@ const report = z.object({
     keys: z.int(),
     memberships: z.int(),
     personalSpace: z.object({ id: z.string().optional(), bytes: z.int().optional() }),
-    authored: z.array(z.object({ spaceId: z.string(), removed: z.int() })).describe('Records removed from shared spaces'),
+    authored: z.array(z.object({ spaceId: z.string(), removed: z.int() })).describe('Memories and repositories removed from shared spaces'),
   }),
   stayed: z.object({
     author: z.string().describe('Id that remains as author of what stays'),
@@ -26,7 +26,7 @@ export const deleteUser = defineOperation<IdentityOperationsService>()({
     'Delete a user with the personal space and all keys. What the user wrote in shared spaces stays under the id as author, unless purgeAuthored. Refused while the user is last owner or payer of a shared space. dryRun tells what would go.',
   input: z.strictObject({
     userId: userIdSchema,
-    purgeAuthored: z.boolean().default(false).describe('Also remove what the user wrote in shared spaces'),
+    purgeAuthored: z.boolean().default(false).describe('Also remove what the user wrote in shared spaces, and the repositories the user added there'),
     dryRun: z.boolean().default(false).describe('Tell what would go, change nothing'),
   }),
   output: report,

@@ -1,9 +1,13 @@
-import { defineOperation } from '../../../kernel/operation.ts';
+import { defineJobOperation } from '../../jobs/index.ts';
+import { refuseUnclear } from '../forgetting.ts';
 import { forgetInput } from '../inputs.ts';
 import { forgetOutput } from '../outputs.ts';
 import type { MemoryService } from '../service.ts';
 
-export const forgetMemoriesOperation = defineOperation<MemoryService>()({
+/** Thread time of a few hundred deletions. */
+const FORGET_ESTIMATE_US = 50_000;
+
+export const forgetMemoriesOperation = defineJobOperation<MemoryService>()({
   name: 'forget_memories',
   title: 'Forget by conditions',
   description:
@@ -16,5 +20,6 @@ export const forgetMemoriesOperation = defineOperation<MemoryService>()({
   scope: 'memory:write',
   target: { kind: 'space', role: 'editor' },
   http: { method: 'POST', path: '/memories/forget' },
+  job: { asCall: ({ dryRun }) => dryRun, check: refuseUnclear, estimate: FORGET_ESTIMATE_US },
   run: (service, input, ctx) => service.forget(input, ctx),
 });

@@ -1,9 +1,12 @@
-import { defineOperation } from '../../../kernel/operation.ts';
+import { defineJobOperation } from '../../jobs/index.ts';
 import { importInput } from '../inputs.ts';
-import { importOutput } from '../outputs.ts';
+import { importOutput, type ImportOutput } from '../outputs.ts';
 import type { MemoryService } from '../service.ts';
 
-export const importMemoriesOperation = defineOperation<MemoryService>()({
+/** Thread time of a few hundred lines. */
+const IMPORT_ESTIMATE_US = 100_000;
+
+export const importMemoriesOperation = defineJobOperation<MemoryService>()({
   name: 'import_memories',
   title: 'Import memories',
   description:
@@ -16,5 +19,11 @@ export const importMemoriesOperation = defineOperation<MemoryService>()({
   target: { kind: 'space', role: 'editor' },
   http: { method: 'POST', path: '/memories/import' },
   upload: { mediaType: 'application/x-ndjson' },
+  job: {
+    spool: 'data',
+    subject: ({ name }) => name,
+    estimate: IMPORT_ESTIMATE_US,
+    isPartial: (output) => (output as ImportOutput).status !== 'succeeded',
+  },
   run: (service, input, ctx) => service.import(input, ctx),
 });

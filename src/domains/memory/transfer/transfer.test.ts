@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type MemoryHarness, openMemoryHarness, personalSpace } from '../../../../test/support/memory-harness.ts';
+import { type MemoryHarness, openMemoryHarness } from '../../../../test/support/memory-harness.ts';
 import { ManualClock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { parseRecordId } from '../../../kernel/ids.ts';
@@ -21,7 +19,6 @@ async function imported(harness: MemoryHarness, ctx: OperationContext, lines: re
   return harness.service.import(name === undefined ? {} : { name }, { ...ctx, upload });
 }
 
-const spoolFiles = async (harness: MemoryHarness) => (await readdir(join(harness.folder, 'imports'))).length;
 const many = (count: number): { content: string; tags: string[] }[] =>
   Array.from({ length: count }, (_, at) => ({ content: `memory number ${at}`, tags: ['bulk'] }));
 const everything = async (harness: MemoryHarness, ctx: OperationContext) => (await harness.service.stats({}, ctx)).memories;
@@ -70,7 +67,6 @@ describe('export and import', () => {
       ) as unknown;
     expect(stripped(await exported(harness, bob))).toEqual(stripped(lines));
     expect(await imported(harness, bob, lines)).toMatchObject({ created: 0, duplicates: 5 });
-    expect(await spoolFiles(harness)).toBe(0);
   });
 
   it('pages give the same lines as the stream', async () => {
@@ -127,28 +123,13 @@ describe('import_memories', () => {
     expect(left.results.map(({ content }) => content).toSorted()).toEqual(['mine', 'turn']);
   });
 
-  it('takes lines inside the call, and says how they are to be given', async () => {
+  it('says of lines that are all bad that it failed, and takes nothing of an empty one', async () => {
     await using harness = await openMemoryHarness();
     const ctx = harness.as('ann');
-    const answer = await harness.service.import({ data: '{"content":"a"}\n{"content":"b"}', name: 'inline' }, ctx);
-    expect(answer).toMatchObject({ status: 'succeeded', created: 2, lines: 2 });
+    expect(await imported(harness, ctx, [''])).toMatchObject({ status: 'succeeded', created: 0 });
+    expect(await imported(harness, ctx, ['x', 'y'])).toMatchObject({ status: 'failed', badLines: 2 });
+    expect(await imported(harness, ctx, [{ content: 'a' }], 'inline')).toMatchObject({ status: 'succeeded', created: 1 });
     expect((await exported(harness, ctx))[1]).toMatchObject({ source: { origin: 'inline' } });
-    await expect(harness.service.import({}, ctx)).rejects.toMatchObject({ code: 'invalid_input' });
-    expect(await harness.service.import({ data: '' }, ctx)).toMatchObject({ status: 'succeeded', created: 0 });
-    expect(await harness.service.import({ data: 'x\ny' }, ctx)).toMatchObject({ status: 'failed', badLines: 2 });
-  });
-
-  it('under one idempotency key happens once', async () => {
-    await using harness = await openMemoryHarness();
-    const ctx = harness.as('ann', { idempotencyKey: 'k' });
-    const lines = [
-      { content: 'a', thread: 't' },
-      { content: 'a', thread: 't' },
-    ];
-    const first = await imported(harness, ctx, lines);
-    expect(await imported(harness, ctx, lines)).toEqual(first);
-    expect(await everything(harness, ctx)).toBe(2);
-    expect(await spoolFiles(harness)).toBe(0);
   });
 
   it('cancelled, it keeps and counts what it took', async () => {
@@ -160,7 +141,6 @@ describe('import_memories', () => {
     expect(answer.created).toBeGreaterThan(0);
     expect(answer.created).toBeLessThan(500);
     expect(await everything(harness, harness.as('ann'))).toBe(answer.created);
-    expect(await spoolFiles(harness)).toBe(0);
   });
 
   it('over the quota it ends as partial, or as the error itself when nothing fits', async () => {
@@ -185,107 +165,59 @@ describe('an import that was cut off', () => {
     return { state, wrap };
   }
 
-  it('goes on from its last slice, doubles nothing, and leaves no file and no mark', async () => {
-    const clock = new ManualClock(START);
-    const { state, wrap } = fragile();
-    await using harness = await openMemoryHarness({ clock, wrap });
-    const ctx = harness.as('ann');
-    state.slicesLeft = 3;
-    const lines = many(2400).map(({ content }) => ({ content, thread: 'ordered' }));
-    await expect(imported(harness, ctx, lines)).rejects.toMatchObject({ code: 'storage_unavailable' });
-    expect(await everything(harness, ctx)).toBe(150);
-    expect(await spoolFiles(harness)).toBe(1);
-    expect(await harness.sweeper.recoverImports(ctx.signal)).toBe(0);
+  /** Runs of one job with one upload. */
+  async function jobOf(harness: MemoryHarness, lines: readonly unknown[]) {
+    const upload = await harness.spool.write([Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'))], 1e9, harness.as('ann').signal);
+    return (attempt: number, extra: Partial<OperationContext> = {}) => {
+      const job = { id: 'job_0123', attempt, askedAt: 0, confirm: async () => {} };
+      return harness.service.import({}, harness.as('ann', { upload, job, ...extra }));
+    };
+  }
 
+  it('goes on from its last slice in the next run of its job, and doubles nothing', async () => {
+    const { state, wrap } = fragile();
+    await using harness = await openMemoryHarness({ wrap });
+    const ctx = harness.as('ann');
+    const run = await jobOf(
+      harness,
+      many(2400).map(({ content }) => ({ content, thread: 'ordered' })),
+    );
+    state.slicesLeft = 3;
+    await expect(run(1)).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(await everything(harness, ctx)).toBe(150);
     state.slicesLeft = Infinity;
-    clock.advance(60_001);
-    expect(await harness.sweeper.sweepOnce(ctx.signal)).toBe(true);
-    while (await harness.sweeper.sweepOnce(ctx.signal));
+    const done = await run(2);
+    expect(done).toMatchObject({ importId: 'imp_0123', status: 'succeeded', lines: 2400, created: 2400, duplicates: 0 });
     expect(await everything(harness, ctx)).toBe(2400);
-    const turns = await harness.service.search(inputs.searchInput.parse({ thread: 'ordered', limit: 3 }), ctx);
-    expect(turns.results).toHaveLength(3);
     expect((await harness.service.exportPage(inputs.exportInput.parse({ limit: 100 }), ctx)).lines.map((line) => line['place'])).toEqual(
       Array.from({ length: 100 }, (_, at) => at + 1),
     );
-    expect(await spoolFiles(harness)).toBe(0);
-    await harness.sweeper.sweepOnce(ctx.signal);
-    expect(await harness.work.due(Number.MAX_SAFE_INTEGER, 10, 'import')).toEqual([]);
     expect(await harness.quota.used('usr_ann')).toBe((await harness.service.stats({}, ctx)).bytes);
+    expect(await run(3)).toEqual(done);
   });
 
-  it('stays open when the sweeper that goes on with it is stopped, and when the server stops', async () => {
-    const clock = new ManualClock(START);
-    const { state, wrap } = fragile();
-    const controller = new AbortController();
-    let slices = 0;
-    await using harness = await openMemoryHarness({
-      clock,
-      wrap: (store) => {
-        const inner = wrap(store);
-        return { ...inner, importSlice: (call, slice) => ((slices += 1) === 4 && controller.abort(), inner.importSlice(call, slice)) };
-      },
-    });
+  it('stays open when the server stops, and when a later run has taken its place', async () => {
+    await using harness = await openMemoryHarness();
+    const run = await jobOf(harness, many(500));
+    for (const [attempt, code] of [
+      [1, 'overloaded'],
+      [2, 'conflict'],
+    ] as const) {
+      const stopping = new AbortController();
+      const progress = (): void => stopping.abort(new PolymniaError(code, 'Stop.'));
+      await expect(run(attempt, { signal: stopping.signal, progress })).rejects.toMatchObject({ code });
+    }
     const ctx = harness.as('ann');
-    const stopping = new AbortController();
-    const draining = harness.as('ann', {
-      signal: stopping.signal,
-      progress: ({ done }) => done > 4000 && stopping.abort(new PolymniaError('overloaded', 'The server is stopping.')),
-    });
-    await expect(imported(harness, draining, many(500))).rejects.toMatchObject({ code: 'overloaded' });
-    clock.advance(60_001);
-    await expect(harness.sweeper.sweepOnce(controller.signal)).rejects.toMatchObject({ code: 'cancelled' });
-    expect(await spoolFiles(harness)).toBe(1);
-    expect(state.slicesLeft).toBeGreaterThan(0);
-    while (await harness.sweeper.sweepOnce(ctx.signal));
-    expect(await everything(harness, ctx)).toBe(500);
-    expect(await spoolFiles(harness)).toBe(0);
+    expect(await everything(harness, ctx)).toBe(100);
+    expect(await run(3)).toMatchObject({ status: 'succeeded', created: 500 });
   });
 
-  it('ends where it stands when its user has lost the right', async () => {
-    const clock = new ManualClock(START);
-    const { state, wrap } = fragile();
-    await using harness = await openMemoryHarness({ clock, wrap });
-    const ctx = harness.as('ann');
-    state.slicesLeft = 1;
-    await expect(imported(harness, ctx, many(200))).rejects.toMatchObject({ code: 'storage_unavailable' });
-    state.slicesLeft = Infinity;
-    harness.gone.add('usr_ann');
-    clock.advance(60_001);
-    await harness.sweeper.sweepOnce(ctx.signal);
-    expect(await everything(harness, ctx)).toBe(50);
-    expect(await spoolFiles(harness)).toBe(0);
-    const call = {
-      space: personalSpace('ann').key,
-      flow: { user: 'u', group: 'u', weight: 1 },
-      signal: ctx.signal,
-      deadlineAt: Infinity,
-      meter: ctx.meter,
-      now: clock.now(),
-    };
-    expect(await harness.store.importsOpen(call)).toEqual([]);
-  });
-
-  it('stops between two slices when its user loses the right while the sweeper goes on with it', async () => {
-    const clock = new ManualClock(START);
-    const { state, wrap } = fragile();
-    let slices = 0;
-    const lose = { after: Infinity, now: (): void => {} };
-    await using harness = await openMemoryHarness({
-      clock,
-      wrap: (store) => {
-        const inner = wrap(store);
-        return { ...inner, importSlice: (call, slice) => ((slices += 1) === lose.after && lose.now(), inner.importSlice(call, slice)) };
-      },
-    });
-    const ctx = harness.as('ann');
-    state.slicesLeft = 1;
-    await expect(imported(harness, ctx, many(500))).rejects.toMatchObject({ code: 'storage_unavailable' });
-    const oneSlice = await everything(harness, ctx);
-    state.slicesLeft = Infinity;
-    Object.assign(lose, { after: slices + 2, now: () => harness.gone.add('usr_ann') });
-    clock.advance(60_001);
-    while (await harness.sweeper.sweepOnce(ctx.signal));
-    expect(await everything(harness, ctx)).toBe(3 * oneSlice);
-    expect(await spoolFiles(harness)).toBe(0);
+  it('driven by two runs at once takes each line once', async () => {
+    await using harness = await openMemoryHarness();
+    const run = await jobOf(harness, many(500));
+    const [first, second] = await Promise.all([run(1), run(2)]);
+    expect(first.created).toBe(500);
+    expect(second.created).toBe(500);
+    expect(await everything(harness, harness.as('ann'))).toBe(500);
   });
 });

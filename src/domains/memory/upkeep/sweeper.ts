@@ -2,12 +2,11 @@ import { startDeadline, throwIfAborted } from '../../../kernel/abort.ts';
 import { toPolymniaError } from '../../../kernel/errors.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import { Backoff } from './backoff.ts';
-import type { ImportSpool, SpaceWork, SpaceWorkEntry, SpaceWorkKind } from '../ports.ts';
-import { type SweepDeps, type SweepResult, sweepSpace, systemCall } from './sweeping.ts';
+import type { SpaceWork, SpaceWorkEntry, SpaceWorkKind } from '../ports.ts';
+import { type SweepDeps, type SweepResult, sweepSpace } from './sweeping.ts';
 
 export interface SweeperDeps extends SweepDeps {
   readonly work: SpaceWork;
-  readonly spool: ImportSpool;
   readonly logger: Logger;
   /** `SWEEP_INTERVAL`, ms. */
   readonly intervalMs: number;
@@ -21,11 +20,9 @@ const TURN_LIMIT_MS = 60_000;
 const BUSY_PAUSE_MS = 200;
 /** When to try again what failed. */
 const RETRY_MS = 60_000;
-/** Import entries looked at before spooled files are cleaned up at start; with more of them none is removed. */
-const MAX_IMPORT_ENTRIES = 100_000;
 
 /** What expires goes first: it was promised to vanish. */
-const ORDER: readonly SpaceWorkKind[] = ['expire', 'import', 'vectors', 'scrub', 'reindex'];
+const ORDER: readonly SpaceWorkKind[] = ['expire', 'vectors', 'scrub', 'reindex'];
 
 /**
  * The background loop over {@link SpaceWork}: one space at a time, a bounded turn each. A failure is logged and its entry put
@@ -70,27 +67,6 @@ export class Sweeper implements AsyncDisposable {
   wake(): void {
     this.#woken = true;
     this.#wake?.();
-  }
-
-  /**
-   * After a start: imports that were cut off are due at once, and spooled files that belong to none of them go. To be called
-   * before uploads are taken. Number of files removed.
-   */
-  async recoverImports(signal: AbortSignal): Promise<number> {
-    const { work, store, authority, spool, clock } = this.#deps;
-    const entries = await work.due(Number.MAX_SAFE_INTEGER, MAX_IMPORT_ENTRIES, 'import');
-    if (entries.length === MAX_IMPORT_ENTRIES) return 0;
-    const keep = new Set<string>();
-    for (const entry of entries) {
-      throwIfAborted(signal);
-      const space = await authority.account(entry.space);
-      if (space === undefined) continue;
-      const call = systemCall(this.#deps, space, { signal, deadlineAt: clock.monotonic() + TURN_LIMIT_MS });
-      const open = await store.importsOpen(call);
-      for (const state of open) keep.add(state.spoolId);
-      if (open.length > 0) await work.clear(entry.space, entry.kind, entry.dueAt, clock.now());
-    }
-    return spool.sweepOrphans(keep);
   }
 
   /** One round over everything that is due. True when there is more to do right away. */

@@ -4,7 +4,6 @@ import type { SpaceKey } from '../../../kernel/ids.ts';
 import type { Caller, SpaceAccess, StorageQuota } from '../../../kernel/operation.ts';
 import { type CallFrame, scrubWork, storeCall } from '../calls.ts';
 import { embedTexts } from './embedding.ts';
-import type { ImportRunner } from '../transfer/importing.ts';
 import type { Embedder, SpaceAuthority, SpaceWorkKind } from '../ports.ts';
 import type { MemoryStore, StoreCall } from '../store.ts';
 import type { WorkMarks } from './work-marks.ts';
@@ -14,7 +13,6 @@ export interface SweepDeps {
   readonly store: MemoryStore;
   readonly clock: Clock;
   readonly marks: WorkMarks;
-  readonly imports: ImportRunner;
   readonly authority: SpaceAuthority;
   readonly quota: StorageQuota;
   readonly embedder?: Embedder;
@@ -33,8 +31,6 @@ const MAX_SLICES = 40;
 const EXPIRE_SLICE = 100;
 const REINDEX_SLICE = 100;
 const VECTOR_BATCHES = 16;
-/** When to look again at an import that runs in this process. */
-const RUNNING_IMPORT_MS = 60_000;
 
 /** On whose account background work runs: nobody's, and it stands in line like one user. */
 const SYSTEM: Caller = Object.freeze({ userId: 'system', name: 'system', timeZone: 'UTC', group: 'system', weight: 1, limits: {} });
@@ -53,13 +49,11 @@ export async function sweepSpace(deps: SweepDeps, kind: SpaceWorkKind, key: Spac
       return repeat(frame, () => deps.store.scrubText(systemCall(deps, space, frame)));
     case 'reindex':
       return repeat(frame, () => deps.store.reindexText(systemCall(deps, space, frame), REINDEX_SLICE));
-    case 'import':
-      return sweepImports(deps, space, frame);
   }
 }
 
 /** A store call of background work. */
-export function systemCall(deps: Pick<SweepDeps, 'clock'>, space: SpaceAccess, frame: SweepFrame): StoreCall {
+function systemCall(deps: Pick<SweepDeps, 'clock'>, space: SpaceAccess, frame: SweepFrame): StoreCall {
   return storeCall({ ...frame, caller: SYSTEM, meter: NO_METER }, space, deps.clock.now());
 }
 
@@ -105,26 +99,4 @@ async function sweepVectors(deps: SweepDeps, space: SpaceAccess, frame: SweepFra
     if (pending === 0 && stale === 0) return { state: 'done' };
   }
   return { state: 'more' };
-}
-
-/** Goes on with imports that were cut off, as long as their users may still write. */
-async function sweepImports(deps: SweepDeps, space: SpaceAccess, frame: SweepFrame): Promise<SweepResult> {
-  const open = await deps.store.importsOpen(systemCall(deps, space, frame));
-  let unfinished = 0;
-  let running = 0;
-  for (const state of open) {
-    throwIfAborted(frame.signal);
-    if (deps.imports.isRunning(space, state.importId)) {
-      running += 1;
-      continue;
-    }
-    const grant = await deps.authority.editor(state.user, space.key);
-    const mayGoOn = async (): Promise<boolean> => (await deps.authority.editor(state.user, space.key)) !== undefined;
-    const host = { ...frame, caller: grant?.caller ?? SYSTEM, meter: NO_METER, quota: deps.quota, background: true, mayGoOn, progress() {} };
-    const ended =
-      grant === undefined ? await deps.imports.giveUp(host, space, state) : await deps.imports.resume(host, grant.access, state, MAX_SLICES);
-    if (!ended) unfinished += 1;
-  }
-  if (unfinished > 0) return { state: 'more' };
-  return running > 0 ? { state: 'done', nextDueAt: deps.clock.now() + RUNNING_IMPORT_MS } : { state: 'done' };
 }

@@ -8,6 +8,8 @@ import { noteTarget } from './vectors.ts';
 
 /** Problems kept with an import; the rest is only counted. */
 const MAX_PROBLEMS = 100;
+/** An import that has not ended in this time will not: its job was given up before it could say so. */
+const LONGEST_MS = 7 * 24 * 3_600_000;
 /** Ended imports a space remembers. */
 const MAX_ENDED = 1_000;
 
@@ -20,7 +22,8 @@ export interface ImportBeginArgs {
 export function importBegin(cell: Cell, { now, run }: ImportBeginArgs): ImportState {
   cell.run(
     `delete from imports where import_id in
-       (select import_id from imports where status <> 'running' order by started_at desc, import_id limit -1 offset ${MAX_ENDED})`,
+       (select import_id from imports where status <> 'running' or started_at < ? order by started_at desc, import_id limit -1 offset ${MAX_ENDED})`,
+    now - LONGEST_MS,
   );
   cell.run(
     `insert or ignore into imports (import_id, user, spool_id, name, status, created, duplicates, bad_lines, bad, next_byte, next_line, started_at)
@@ -125,10 +128,6 @@ export interface ImportStateArgs {
 export function importState(cell: Cell, { importId }: ImportStateArgs): ImportState | undefined {
   const row = cell.get('select * from imports where import_id = ?', importId);
   return row && toState(row);
-}
-
-export function importsOpen(cell: Cell, _args: { readonly now: number }): readonly ImportState[] {
-  return cell.all(`select * from imports where status = 'running' order by started_at, import_id`).map(toState);
 }
 
 function requireState(cell: Cell, importId: string): ImportState {

@@ -1,10 +1,10 @@
-import { importsOpen, importState } from './imports.ts';
+import { importState } from './imports.ts';
 import { count, get, list, scan } from './lookup-reads.ts';
 import { search } from './search.ts';
 import { stats, tags, usedBytes } from './stats-reads.ts';
 import { vectorsPending } from './vectors.ts';
 
 /** Every read of a cell by name: run on a read-only connection, in one snapshot. */
-export const cellReads = { get, list, count, scan, search, tags, stats, usedBytes, importState, importsOpen, vectorsPending } as const;
+export const cellReads = { get, list, count, scan, search, tags, stats, usedBytes, importState, vectorsPending } as const;
 
 export type CellReads = typeof cellReads;

@@ -14,6 +14,9 @@ const ENOUGH_MATCHED = 200;
 /** Nearest rows by vector that take part in ranking. */
 const MAX_NEAREST = 200;
 
+/** SQLite compiles a full-text query anew for each call when its limit is a bare parameter; in a sum it is left alone. */
+const LIMIT = 'limit ? + 0';
+
 /** Above this many rows holding any word, the commonest words only add to the score of rows that hold a rarer one. */
 const MANY_MATCHED = 4_000;
 
@@ -89,7 +92,7 @@ function matches(cell: Cell, expression: string, { where, ids }: Scope, limit: n
   if (ids === undefined) {
     return cell.tuples(
       `select ${COLUMNS}, bm25(memory_text) as score from memory_text cross join memories m on m.id = memory_text.rowid
-       where memory_text match ? and ${where.sql} and alive() order by score limit ?`,
+       where memory_text match ? and ${where.sql} and alive() order by score ${LIMIT}`,
       expression,
       ...where.values,
       limit,
@@ -98,7 +101,7 @@ function matches(cell: Cell, expression: string, { where, ids }: Scope, limit: n
   return cell.tuples(
     `select ${COLUMNS}, f.score from
        (select rowid as id, bm25(memory_text) as score from memory_text
-        where memory_text match ? and +rowid ${ids.sql}${stoppable(cell)} order by score limit ?) f
+        where memory_text match ? and +rowid ${ids.sql}${stoppable(cell)} order by score ${LIMIT}) f
      cross join memories m on m.id = f.id order by f.score`,
     expression,
     ...ids.values,

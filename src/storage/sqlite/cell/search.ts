@@ -12,7 +12,7 @@ import {
 import type { SearchAnswer, SearchHit, SearchRequest } from '../../../domains/memory/store.ts';
 import { queryTerms } from '../../../domains/memory/text/tokenise.ts';
 import type { Cell } from './cell.ts';
-import { MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
+import { int, MEMORY_COLUMNS, toStoredMemory } from './memory-row.ts';
 import { bestMatchedRows, hasThreads, matchedRows, nearestRows, rowsAt, scopeOf, type Candidate, type Scope } from './search-candidates.ts';
 import { pendingCount, searchableModel, targetModel } from './vectors.ts';
 
@@ -45,7 +45,7 @@ export function search(cell: Cell, { now, request }: SearchArgs): SearchAnswer {
   const scores = relativeScores(ordered.map(({ score }) => score));
   return {
     mode: nearest === undefined ? 'lexical' : 'hybrid',
-    hits: ordered.flatMap((hit, index) => load(cell, hit, scores[index] ?? 0, request.minScore ?? 0)),
+    hits: load(cell, ordered, scores, request.minScore ?? 0),
     pendingVectors: pendingCount(cell, targetModel(cell), now),
   };
 }
@@ -105,8 +105,14 @@ function fuse(lexical: readonly Scored[], nearest: readonly Scored[]): Scored[] 
   });
 }
 
-function load(cell: Cell, { row, why }: Scored, score: number, minScore: number): SearchHit[] {
-  if (score < minScore) return [];
-  const found = cell.get(`select ${MEMORY_COLUMNS} from memories m where m.id = ?`, row);
-  return found === undefined ? [] : [{ memory: toStoredMemory(found), score, why: why() }];
+/** The memories of the winners, in one statement: one each would be a tenth of a search. */
+function load(cell: Cell, ordered: readonly Scored[], scores: readonly number[], minScore: number): SearchHit[] {
+  const ids = JSON.stringify(ordered.map(({ row }) => row));
+  const rows = cell.all(`select ${MEMORY_COLUMNS} from memories m where m.id in (select value from json_each(?))`, ids);
+  const found = new Map(rows.map((row) => [int(row, 'id'), row]));
+  return ordered.flatMap(({ row, why }, index) => {
+    const stored = found.get(row);
+    const score = scores[index] ?? 0;
+    return stored === undefined || score < minScore ? [] : [{ memory: toStoredMemory(stored), score, why: why() }];
+  });
 }

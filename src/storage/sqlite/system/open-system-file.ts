@@ -3,10 +3,9 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { Cell } from '../cell/cell.ts';
+import { MAJOR_STEP, migrate, pragmaNumber } from '../migrations.ts';
 import { SYSTEM_APPLICATION_ID, SYSTEM_MAJOR, SYSTEM_MIGRATIONS } from './schema.ts';
 
-/** Versions of one major; `user_version` is `major * MAJOR_STEP + version`, as in the spaces' files. */
-const MAJOR_STEP = 1000;
 const MAX_WAL_BYTES = 4 * 1024 * 1024;
 
 /** `system.db`, open on one connection: kept statements over a database, the same as for a space's file. */
@@ -25,7 +24,7 @@ export function openSystemWriter(config: SystemFileConfig): SystemFile {
   if (isNew) createFile(config.path);
   return configured(config, false, (db) => {
     refuseForeign(db);
-    migrate(db);
+    migrate(db, { applicationId: SYSTEM_APPLICATION_ID, major: SYSTEM_MAJOR, migrations: SYSTEM_MIGRATIONS });
     if (isNew) syncFolder(dirname(config.path));
   });
 }
@@ -68,8 +67,8 @@ function syncFolder(folder: string): void {
 }
 
 function refuseForeign(db: DatabaseSync): void {
-  const stored = pragma(db, 'user_version');
-  const applicationId = pragma(db, 'application_id');
+  const stored = pragmaNumber(db, 'user_version');
+  const applicationId = pragmaNumber(db, 'application_id');
   if (stored === 0 && applicationId === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined) return;
   if (applicationId !== SYSTEM_APPLICATION_ID) throw new PolymniaError('storage_unavailable', 'The file system.db was not made by Polymnia.');
   const major = Math.floor(stored / MAJOR_STEP);
@@ -78,25 +77,4 @@ function refuseForeign(db: DatabaseSync): void {
     'storage_unavailable',
     `The file system.db was made by a newer version (format ${major}; this one reads up to ${SYSTEM_MAJOR}). Start that version.`,
   );
-}
-
-/** A file of a later step of the same major is left as it is: steps only add. */
-function migrate(db: DatabaseSync): void {
-  const done = pragma(db, 'user_version') % MAJOR_STEP;
-  for (const { version, sql } of SYSTEM_MIGRATIONS) {
-    if (version <= done) continue;
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      db.exec(sql);
-      db.exec(`PRAGMA application_id = ${SYSTEM_APPLICATION_ID}; PRAGMA user_version = ${SYSTEM_MAJOR * MAJOR_STEP + version}`);
-      db.exec('COMMIT');
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
-    }
-  }
-}
-
-function pragma(db: DatabaseSync, name: string): number {
-  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }

@@ -1,3 +1,5 @@
+import { JOB_TABLES } from './job-schema.ts';
+
 /** Marks a file as a Polymnia system file (`PRAGMA application_id`, "PmnS"). */
 export const SYSTEM_APPLICATION_ID = 0x506d6e53;
 
@@ -14,6 +16,8 @@ export const SYSTEM_MAJOR = 1;
  * - `intents`: deletions whose files may still be there.
  * - `space_work`: which spaces have background work.
  * - `storage_usage`: last known totals per payer; may be stale after a crash.
+ * - jobs and schedules: see `job-schema.ts`.
+ * - `repositories`: one row says which generation of a code index is read; `analyses`: what was made of it.
  */
 export const SYSTEM_MIGRATIONS: readonly { readonly version: number; readonly sql: string }[] = [
   {
@@ -105,6 +109,41 @@ export const SYSTEM_MIGRATIONS: readonly { readonly version: number; readonly sq
       create index space_work_due on space_work (kind, due_at, space);
 
       create table storage_usage (payer text primary key references users (id), bytes integer not null) strict, without rowid;
+    `,
+  },
+  { version: 2, sql: JOB_TABLES },
+  {
+    version: 3,
+    sql: `
+      create table repositories (
+        uuid text primary key,
+        space text not null,
+        name text not null,
+        name_key text not null,
+        source text not null,
+        created_by text not null,
+        created_at integer not null,
+        last_generation integer not null default 0,
+        generation integer,
+        published text,
+        index_bytes integer not null default 0,
+        last_result text,
+        last_synced_at integer,
+        check ((generation is null) = (published is null))
+      ) strict, without rowid;
+      create unique index repositories_name on repositories (space, name_key);
+
+      create table analyses (
+        repository text not null references repositories (uuid) on delete cascade,
+        id text not null,
+        generation integer not null,
+        tree_id text not null,
+        started_at integer not null,
+        finished_at integer,
+        phases text not null,
+        complete integer not null check (complete in (0, 1)),
+        primary key (repository, id)
+      ) strict, without rowid;
     `,
   },
 ];

@@ -33,6 +33,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** How long opening and closing may take. */
 const START_MS = 60_000;
 const STOP_MS = 10_000;
+/** It holds no more than the writes that wait. */
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 256 };
 
 /** The thread's entry beside this file, in source and in the built form alike. */
 const ENTRY = new URL(`./system-writer.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
@@ -136,7 +138,8 @@ export class SystemDatabase implements AsyncDisposable {
   }
 
   #start(): Promise<Worker> {
-    const worker = new Worker(ENTRY, { workerData: { file: this.#file() } satisfies WriterData, name: 'system-writer', execArgv: [], env: {} });
+    const workerData: WriterData = { file: this.#file() };
+    const worker = new Worker(ENTRY, { workerData, name: 'system-writer', execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
     let cause: unknown;
     let isReady = false;
     worker.on('error', (error) => (cause = error));

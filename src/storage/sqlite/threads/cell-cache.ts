@@ -15,9 +15,10 @@ export class CellCache implements Disposable {
   readonly #warm: BoundedMap<string, OpenCell>;
   #closed: string[] = [];
   #cooling: OpenCell[] = [];
+  #walBytes = 0;
 
-  constructor(context: OpenContext) {
-    this.#context = context;
+  constructor(context: Omit<OpenContext, 'onWalGrowth'>) {
+    this.#context = { ...context, onWalGrowth: (bytes) => (this.#walBytes += bytes) };
     const onEvict = (space: string, open: OpenCell): void => {
       this.#closing(space);
       open[Symbol.dispose]();
@@ -65,9 +66,7 @@ export class CellCache implements Disposable {
 
   /** Bytes in the logs of all open files, as of their last commit. */
   get walBytes(): number {
-    let total = 0;
-    for (const [, open] of this.#cells) total += open.walBytes;
-    return total;
+    return this.#walBytes;
   }
 
   /** Cuts the log of one file that has one; false when none has. */

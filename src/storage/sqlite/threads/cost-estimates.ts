@@ -4,18 +4,31 @@ const MAX_ENTRIES = 20_000;
 /** Weight of the newest measurement. */
 const STEP = 1 / 8;
 
-/** What calls of a method on a space took lately, µs: a moving mean, bounded, least recently used forgotten first. */
-export class CostEstimates {
-  readonly #means = new BoundedMap<string, number>({ maxSize: MAX_ENTRIES });
+/** What calls of one method on one space took lately: a moving mean. */
+export class CostEstimate {
+  #us: number | undefined;
 
-  /** Undefined when nothing is known. */
-  get(space: string, method: string): number | undefined {
-    return this.#means.get(`${space} ${method}`);
+  /** µs; undefined when nothing is known. */
+  get us(): number | undefined {
+    return this.#us;
   }
 
-  learn(space: string, method: string, us: number): void {
+  learn(us: number): void {
+    this.#us = this.#us === undefined ? us : this.#us + (us - this.#us) * STEP;
+  }
+}
+
+/** The estimates of all spaces and methods: bounded, least recently used forgotten first. */
+export class CostEstimates {
+  readonly #known = new BoundedMap<string, CostEstimate>({ maxSize: MAX_ENTRIES });
+
+  /** The one of this space and method. One look-up serves a call from its arrival to its end. */
+  of(space: string, method: string): CostEstimate {
     const key = `${space} ${method}`;
-    const mean = this.#means.get(key);
-    this.#means.set(key, mean === undefined ? us : mean + (us - mean) * STEP);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const estimate = new CostEstimate();
+    this.#known.set(key, estimate);
+    return estimate;
   }
 }

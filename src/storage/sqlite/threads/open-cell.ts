@@ -2,21 +2,22 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Cell } from '../cell/cell.ts';
-import type { CellSchema, ThreadConfig } from './protocol.ts';
+import { type FileSchema, MAJOR_STEP, migrate, pragmaNumber } from '../migrations.ts';
+import type { ThreadConfig } from './protocol.ts';
 import { filesOf, spacePath } from './space-path.ts';
 import { FileRefused } from './translate-error.ts';
 
-/** Versions of one major; `user_version` is `major * MAJOR_STEP + version`. */
-const MAJOR_STEP = 1000;
 /** A log longer than this is cut to nothing, and every checkpoint keeps at most so much of it on disk. */
 const MAX_WAL_BYTES = 4 * 1024 * 1024;
 
 /** What opening needs beside the space's key. */
 export interface OpenContext {
   readonly config: ThreadConfig;
-  readonly schema: CellSchema;
+  readonly schema: FileSchema;
   /** Throws once the running call has been stopped; statements call it as `alive()`. */
   readonly alive: () => void;
+  /** Told by how much the log of an open file has grown (or, below 0, shrunk), in bytes. */
+  readonly onWalGrowth: (bytes: number) => void;
 }
 
 /** A space's file, open in a storage thread. Owned by the thread's cache. */
@@ -26,14 +27,16 @@ export class OpenCell implements Disposable {
   readonly #path: string;
   readonly #writes: boolean;
   readonly #busyTimeoutMs: number;
+  readonly #onWalGrowth: OpenContext['onWalGrowth'];
   #walBytes = 0;
 
-  constructor(db: DatabaseSync, space: string, path: string, config: ThreadConfig) {
+  constructor(db: DatabaseSync, space: string, path: string, { config, onWalGrowth }: OpenContext) {
     this.cell = new Cell(db);
     this.space = space;
     this.#path = path;
     this.#writes = config.role === 'writer';
     this.#busyTimeoutMs = config.busyTimeoutMs;
+    this.#onWalGrowth = onWalGrowth;
   }
 
   get walBytes(): number {
@@ -47,7 +50,7 @@ export class OpenCell implements Disposable {
 
   /** To be called after commits. */
   measureWal(): void {
-    this.#walBytes = sizeOf(`${this.#path}-wal`);
+    this.#noteWal(sizeOf(`${this.#path}-wal`));
   }
 
   get walTooLong(): boolean {
@@ -73,7 +76,13 @@ export class OpenCell implements Disposable {
     } catch {
       // A full or failing disk: what is committed stays in the log, which the next opening reads.
     }
+    this.#noteWal(0);
     this.cell.db.close();
+  }
+
+  #noteWal(bytes: number): void {
+    this.#onWalGrowth(bytes - this.#walBytes);
+    this.#walBytes = bytes;
   }
 }
 
@@ -104,11 +113,11 @@ function openExisting(space: string, path: string, makes: boolean, context: Open
   let state: FileState | undefined;
   try {
     state = stateOf(db, space, context.schema);
-    if (state === 'current') return new OpenCell(db, space, path, context.config);
+    if (state === 'current') return new OpenCell(db, space, path, context);
     if (context.config.role === 'writer' && (state === 'stale' || makes)) {
-      migrate(db, space, context.schema);
+      migrate(db, context.schema, () => void db.prepare("INSERT INTO meta(key, value) VALUES ('space', ?)").run(space));
       state = 'current';
-      return new OpenCell(db, space, path, context.config);
+      return new OpenCell(db, space, path, context);
     }
     return state === 'empty' ? 'absent' : 'stale';
   } finally {
@@ -168,9 +177,9 @@ const READER_PRAGMAS = `${BOTH_PRAGMAS} PRAGMA query_only = ON; PRAGMA wal_autoc
 
 type FileState = 'current' | 'stale' | 'empty';
 
-function stateOf(db: DatabaseSync, space: string, schema: CellSchema): FileState {
-  const stored = pragma(db, 'user_version');
-  const applicationId = pragma(db, 'application_id');
+function stateOf(db: DatabaseSync, space: string, schema: FileSchema): FileState {
+  const stored = pragmaNumber(db, 'user_version');
+  const applicationId = pragmaNumber(db, 'application_id');
   if (stored === 0 && applicationId === 0 && db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined) return 'empty';
   if (applicationId !== schema.applicationId) throw new FileRefused('The file of the space was not made by Polymnia.');
   const major = Math.floor(stored / MAJOR_STEP);
@@ -184,33 +193,8 @@ function stateOf(db: DatabaseSync, space: string, schema: CellSchema): FileState
   return stored < latestOf(schema) ? 'stale' : 'current';
 }
 
-function latestOf({ major, migrations }: CellSchema): number {
+function latestOf({ major, migrations }: FileSchema): number {
   return major * MAJOR_STEP + (migrations.at(-1)?.version ?? 0);
-}
-
-/** The first migration's transaction also says whose the file is, so that none without an owner can exist. */
-function migrate(db: DatabaseSync, space: string, schema: CellSchema): void {
-  const done = pragma(db, 'user_version') % MAJOR_STEP;
-  for (const { version, sql } of schema.migrations) {
-    if (version <= done) continue;
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      db.exec(sql);
-      if (done === 0 && version === schema.migrations[0]?.version) {
-        db.exec(`PRAGMA application_id = ${schema.applicationId}`);
-        db.prepare("INSERT INTO meta(key, value) VALUES ('space', ?)").run(space);
-      }
-      db.exec(`PRAGMA user_version = ${schema.major * MAJOR_STEP + version}`);
-      db.exec('COMMIT');
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
-    }
-  }
-}
-
-function pragma(db: DatabaseSync, name: string): number {
-  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
 function sizeOf(path: string): number {

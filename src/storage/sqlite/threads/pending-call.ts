@@ -3,6 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import type { LineFull } from '../../../kernel/fair-scheduler.ts';
 import type { StoreCall, WriteCall } from '../../../domains/memory/store.ts';
+import type { CostEstimate } from './cost-estimates.ts';
 import type { CallMessage, Failure, Outcome } from './protocol.ts';
 
 /** How long a stopped read may take to notice before its caller is answered without it. */
@@ -28,6 +29,8 @@ export type Answer = { readonly status: 'ok'; readonly value: unknown } | { read
 /** A call from its arrival to its answer. Listens to its signal: it leaves the line at once, or is told to stop where it runs. */
 export class PendingCall {
   readonly request: CallRequest;
+  /** Of its method on its space. */
+  readonly estimate: CostEstimate;
   readonly answer: Promise<Answer>;
   /** The scheduler's token. */
   token = 0;
@@ -41,8 +44,9 @@ export class PendingCall {
   #onAbort: () => void = () => {};
   #cancelGrace: () => void = () => {};
 
-  constructor(request: CallRequest, clock: Clock) {
+  constructor(request: CallRequest, estimate: CostEstimate, clock: Clock) {
     this.request = request;
+    this.estimate = estimate;
     this.#clock = clock;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;

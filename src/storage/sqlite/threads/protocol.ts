@@ -22,16 +22,6 @@ export interface AnswerForm {
 /** By method; one without a form keeps its answer as it is. */
 export type AnswerForms = Readonly<Record<string, AnswerForm>>;
 
-/** How a space's file looks and how an older one becomes current. */
-export interface CellSchema {
-  /** Written into the file's header; a file with another one is refused. */
-  readonly applicationId: number;
-  /** A file of a higher major version is refused. Kept in `user_version` as `major * 1000 + version`. */
-  readonly major: number;
-  /** Numbered from 1 without gaps, append-only; each runs in a transaction of its own. The first one makes `meta(key, value)`. */
-  readonly migrations: readonly { readonly version: number; readonly sql: string }[];
-}
-
 /** Fixed for the life of a thread; handed over as `workerData`. */
 export interface ThreadConfig {
   readonly role: ThreadRole;

@@ -5,7 +5,8 @@ import { CellCache } from './cell-cache.ts';
 import { runReads, runWrites } from './execute.ts';
 import type { ExecuteContext, Executed } from './execute.ts';
 import type { OpenCell } from './open-cell.ts';
-import type { AnswerForms, BatchDone, CellSchema, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
+import type { FileSchema } from '../migrations.ts';
+import type { AnswerForms, BatchDone, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
 import { breaksConnection, CallStopped, failureOf, sqliteFamily } from './translate-error.ts';
 import { elapsedUs, processorUs } from './thread-time.ts';
 
@@ -17,7 +18,7 @@ export interface Serving {
   readonly methods: MethodRegistry;
   /** How answers are kept under idempotency keys; only writers keep any. */
   readonly answerForms?: AnswerForms;
-  readonly schema: CellSchema;
+  readonly schema: FileSchema;
 }
 
 /** Runs a storage thread until it is told to stop. To be called once, by the entry module of a worker thread. */

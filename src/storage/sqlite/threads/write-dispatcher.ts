@@ -3,6 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
 import { CostEstimates } from './cost-estimates.ts';
 import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
+import type { GivingWay } from './giving-way.ts';
 import { closing, lineFull, noAnswer, PendingCall, waitedTooLong } from './pending-call.ts';
 import type { Answer, CallRequest } from './pending-call.ts';
 import { roughBytes } from './rough-bytes.ts';
@@ -11,6 +12,8 @@ import { WriteLine } from './write-line.ts';
 
 /** Background calls that have waited so long get one batch, whatever else waits. */
 const BACKGROUND_PATIENCE_MS = 100;
+/** Rest after a background batch, as a share of its time. */
+const REST_SHARE = 2;
 
 /**
  * Hands writes to writer threads. A space always goes to the same one, so its file has one writing connection; each thread has
@@ -21,9 +24,9 @@ export class WriteDispatcher implements AsyncDisposable {
   readonly #clock: Clock;
   #closed = false;
 
-  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks) {
+  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, givingWay: GivingWay) {
     this.#clock = clock;
-    this.#lanes = threads.map((thread) => new WriterLane(thread, clock, limits, hooks));
+    this.#lanes = threads.map((thread) => new WriterLane(thread, clock, limits, hooks, givingWay));
   }
 
   get waiting(): number {
@@ -55,19 +58,23 @@ class WriterLane {
   readonly #thread: ThreadHost;
   readonly #clock: Clock;
   readonly #hooks: DispatchHooks;
+  readonly #givingWay: GivingWay;
   readonly #estimates = new CostEstimates();
   readonly #interactive: WriteLine;
   readonly #background: WriteLine;
   /** Since when background calls have gone without a batch. */
   #backgroundSince = 0;
+  /** Ends the rest of the background line; undefined while it has none. */
+  #endRest: (() => void) | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(thread: ThreadHost, clock: Clock, limits: DispatchLimits, hooks: DispatchHooks) {
+  constructor(thread: ThreadHost, clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, givingWay: GivingWay) {
     this.#thread = thread;
     this.#clock = clock;
     this.#hooks = hooks;
-    this.#interactive = new WriteLine(clock, limits, this.#estimates);
-    this.#background = new WriteLine(clock, limits, this.#estimates);
+    this.#givingWay = givingWay;
+    this.#interactive = new WriteLine(clock, limits);
+    this.#background = new WriteLine(clock, limits);
   }
 
   get waiting(): number {
@@ -80,8 +87,9 @@ class WriterLane {
 
   call(request: CallRequest): Promise<Answer> {
     const line = request.background ? this.#background : this.#interactive;
-    const call = new PendingCall(request, this.#clock);
+    const call = new PendingCall(request, this.#estimates.of(request.space, request.method), this.#clock);
     call.bytes = roughBytes(request.args);
+    if (!request.background) this.#givingWay.noteShort();
     if (request.background && line.waiting === 0) this.#backgroundSince = this.#clock.monotonic();
     const entered = line.enter(call);
     const { user, group } = request.call.flow;
@@ -92,6 +100,7 @@ class WriterLane {
   }
 
   async close(): Promise<void> {
+    this.#endRest?.();
     for (const call of [...this.#interactive.clear(), ...this.#background.clear()]) call.fail(closing());
     await this.#running;
   }
@@ -107,6 +116,7 @@ class WriterLane {
   }
 
   #order(): readonly WriteLine[] {
+    if (this.#endRest !== undefined) return [this.#interactive];
     const impatient = this.#background.waiting > 0 && this.#clock.monotonic() - this.#backgroundSince >= BACKGROUND_PATIENCE_MS;
     return impatient ? [this.#background, this.#interactive] : [this.#interactive, this.#background];
   }
@@ -123,9 +133,25 @@ class WriterLane {
         call.fail(toPolymniaError(error));
       }
     }
-    if (line === this.#background) this.#backgroundSince = this.#clock.monotonic();
+    if (line === this.#background) {
+      this.#backgroundSince = this.#clock.monotonic();
+      this.#rest((this.#backgroundSince - started) * 1000);
+    }
     this.#running = undefined;
     this.#pump();
+  }
+
+  #rest(busyUs: number): void {
+    const ms = this.#givingWay.restMs(busyUs, REST_SHARE);
+    if (ms === 0) return;
+    const cancel = this.#clock.after(ms, () => {
+      this.#endRest = undefined;
+      this.#pump();
+    });
+    this.#endRest = () => {
+      cancel();
+      this.#endRest = undefined;
+    };
   }
 
   async #execute(line: WriteLine, batch: readonly PendingCall[]): Promise<void> {
@@ -135,7 +161,7 @@ class WriterLane {
     for (const [slot, call] of batch.entries()) {
       const outcome = done.outcomes[slot];
       if (outcome === undefined) throw noAnswer();
-      this.#estimates.learn(space, call.request.method, outcome.ownUs);
+      call.estimate.learn(outcome.ownUs);
       line.finish(call, outcome.busyUs);
       call.end(outcome);
     }

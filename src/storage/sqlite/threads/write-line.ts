@@ -1,7 +1,6 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import { FairScheduler } from '../../../kernel/fair-scheduler.ts';
 import type { EnqueueResult } from '../../../kernel/fair-scheduler.ts';
-import type { CostEstimates } from './cost-estimates.ts';
 import type { DispatchLimits } from './dispatch-options.ts';
 import { waitedTooLong } from './pending-call.ts';
 import type { PendingCall } from './pending-call.ts';
@@ -15,14 +14,12 @@ const UNKNOWN_COST_US = 300;
 /** The calls that wait for one writer, in one class: fair among users, found again by space so that one commit takes many. */
 export class WriteLine {
   readonly #clock: Clock;
-  readonly #estimates: CostEstimates;
   readonly #scheduler: FairScheduler<PendingCall>;
   /** In order of arrival. */
   readonly #bySpace = new Map<string, Set<PendingCall>>();
 
-  constructor(clock: Clock, limits: DispatchLimits, estimates: CostEstimates) {
+  constructor(clock: Clock, limits: DispatchLimits) {
     this.#clock = clock;
-    this.#estimates = estimates;
     this.#scheduler = new FairScheduler({ ...limits, capacity: 1 }, (call) => {
       this.#forget(call);
       call.fail(waitedTooLong());
@@ -41,7 +38,7 @@ export class WriteLine {
   enter(call: PendingCall): EnqueueResult {
     const { space, call: ctx } = call.request;
     const { user, group, weight } = ctx.flow;
-    const request = { user, group, weight, cost: this.#estimate(call), deadlineAt: ctx.deadlineAt, payload: call };
+    const request = { user, group, weight, cost: costOf(call), deadlineAt: ctx.deadlineAt, payload: call };
     const entered = this.#scheduler.enqueue(request, this.#clock.monotonic());
     if (!entered.ok) return entered;
     call.token = entered.token;
@@ -64,10 +61,10 @@ export class WriteLine {
     this.#forget(first);
     const batch = [first];
     let { bytes } = first;
-    let us = this.#estimate(first);
+    let us = costOf(first);
     for (const call of this.#bySpace.get(first.request.space) ?? []) {
       bytes += call.bytes;
-      us += this.#estimate(call);
+      us += costOf(call);
       if (batch.length >= MAX_BATCH_CALLS || bytes > MAX_BATCH_BYTES || us > MAX_BATCH_US) break;
       if (call.request.create === first.request.create && this.#scheduler.take(call.token, now)) batch.push(call);
     }
@@ -87,14 +84,14 @@ export class WriteLine {
     return calls;
   }
 
-  #estimate({ request }: PendingCall): number {
-    return this.#estimates.get(request.space, request.method) ?? UNKNOWN_COST_US;
-  }
-
   #forget(call: PendingCall): void {
     const { space } = call.request;
     const same = this.#bySpace.get(space);
     same?.delete(call);
     if (same?.size === 0) this.#bySpace.delete(space);
   }
+}
+
+function costOf({ estimate }: PendingCall): number {
+  return estimate.us ?? UNKNOWN_COST_US;
 }

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../../kernel/parse-json.ts';
 import { MEMORY_LIMITS } from '../../model.ts';
 import type { ImportLine } from '../line-format.ts';
 
@@ -95,15 +96,6 @@ export function lineOf(line: { readonly [Key in keyof ImportLine]: ImportLine[Ke
 
 function isEmpty(value: unknown): boolean {
   return Array.isArray(value) ? value.length === 0 : isFields(value) && Object.keys(value).length === 0;
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // Callers take what is no JSON for no value.
-    return undefined;
-  }
 }
 
 function cut(text: string, length: number): string {

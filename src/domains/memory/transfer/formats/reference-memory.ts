@@ -1,5 +1,6 @@
+import { parseJson } from '../../../../kernel/parse-json.ts';
 import type { ImportLine } from '../line-format.ts';
-import { type ConvertedImport, convertEach, type Fields, lineOf, otherFields, parseJson, tagsOf, textOf } from './foreign.ts';
+import { type ConvertedImport, convertEach, type Fields, lineOf, otherFields, tagsOf, textOf } from './foreign.ts';
 
 const SOURCE = { client: 'mcp-reference-memory' };
 

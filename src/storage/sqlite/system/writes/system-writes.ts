@@ -1,4 +1,20 @@
+import { cancelJob, cancelJobs, pruneJobs, retryJob, setJobPriority, setJobsUnwatched, setLaneMode } from './job-changes.ts';
+import { claimJobs, expireJobLeases, finishJobs, heartbeatJobs } from './job-runs.ts';
+import { enqueueJob } from './job-writes.ts';
 import { createKey, revokeKey, touchKeys } from './key-writes.ts';
+import {
+  ensureRepository,
+  nextGeneration,
+  noteSyncResult,
+  publishIndex,
+  putAnalysis,
+  removeAuthoredRepositories,
+  removeRepository,
+  removeSpaceRepositories,
+  setRepositorySource,
+  unpublishIndex,
+} from './repository-writes.ts';
+import { noteScheduleRun, putSchedule, setSchedulePaused, takeSlot } from './schedule-writes.ts';
 import { beginSpaceDeletion, createSpace, finishDeletion, removeMember, setMember, updateSpace } from './space-writes.ts';
 import { clearWork, markWork, putSetting, saveUsage } from './upkeep-writes.ts';
 import { beginUserDeletion, claimServiceUser, createFirst, createUser, updateUser } from './user-writes.ts';
@@ -23,6 +39,32 @@ export const SYSTEM_WRITES = {
   clearWork,
   putSetting,
   saveUsage,
+  ensureRepository,
+  setRepositorySource,
+  nextGeneration,
+  publishIndex,
+  unpublishIndex,
+  noteSyncResult,
+  removeRepository,
+  removeSpaceRepositories,
+  removeAuthoredRepositories,
+  putAnalysis,
+  enqueueJob,
+  claimJobs,
+  heartbeatJobs,
+  finishJobs,
+  expireJobLeases,
+  cancelJob,
+  cancelJobs,
+  setJobsUnwatched,
+  setJobPriority,
+  retryJob,
+  pruneJobs,
+  setLaneMode,
+  putSchedule,
+  setSchedulePaused,
+  takeSlot,
+  noteScheduleRun,
 } as const;
 
 export type SystemWrites = typeof SYSTEM_WRITES;

@@ -1,0 +1,11 @@
+export type { CodeSettings, RepositoryServiceDeps } from './deps.ts';
+export { bindRepositoryOperations, repositoryOperations } from './operations/index.ts';
+export type { IndexFolders, IndexReaders, SourceFolders, SyncJob, SyncJobs } from './ports.ts';
+export { RepositoryService } from './service.ts';
+export { sweepRepositoriesTask } from './sweep-task.ts';
+export type { SweepReport } from './sweeping.ts';
+export { bindCodeAnalysisOperations, codeAnalysisOperations } from './operations/analysis-operations.ts';
+export { bindCodeSearchOperations, codeSearchOperations } from './operations/search-operations.ts';
+export type { CodeIndex } from './search/code-index.ts';
+export { type CodeAnalyses, type CodeAnalysesDeps, createCodeAnalyses } from './analysing.ts';
+export { type CodeSearch, type CodeSearchDeps, createCodeSearch } from './searching.ts';

@@ -1,0 +1,13 @@
+export type { WatchRequest } from './event-streams.ts';
+export type { JobAdmin, JobLaneState } from './job-admin.ts';
+export type { JobEvent } from './job-hub.ts';
+export { defineJobOperation } from './job-operation.ts';
+export type { JobLaneLimits, JobLaneTable, LaneGroup } from './job-runner.ts';
+export { type Job, type JobHead, type JobProgress, type JobState } from './model.ts';
+export { bindJobOperations, jobOperations, scheduleOperations } from './operations/index.ts';
+export { type ChildTask, type ChildTaskHooks, type ChildTasks, type JobAuthority, type JobObserver, type JobUploads } from './ports.ts';
+export { pruneJobsTask } from './prune-task.ts';
+export { type ScheduledTask, Scheduler } from './scheduler.ts';
+export { JobService, type JobServiceDeps } from './service.ts';
+export type { JobStore } from './store.ts';
+export { type JobView, viewJob, viewProgress } from './views.ts';

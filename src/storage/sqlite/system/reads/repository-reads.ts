@@ -1,0 +1,58 @@
+import type { Repository } from '../../../../domains/code/model.ts';
+import type { StoredAnalysis } from '../../../../domains/code/store.ts';
+import type { Row } from '../../cell/cell.ts';
+import type { SystemFile } from '../open-system-file.ts';
+import { ANALYSIS_COLUMNS, LISTED_COLUMNS, REPOSITORY_COLUMNS, toAnalysis, toRepository } from '../repository-rows.ts';
+import { integer, text } from '../rows.ts';
+
+/** Under this key the settings keep the folders anybody may index. */
+export const ROOTS_KEY = 'code.roots';
+
+export function repositoryById(file: SystemFile, space: string, uuid: string): Repository | undefined {
+  const row = file.get(`select ${REPOSITORY_COLUMNS} from repositories r where r.uuid = ? and r.space = ?`, uuid, space);
+  return row && toRepository(row);
+}
+
+export function repositoryByName(file: SystemFile, space: string, nameKey: string): Repository | undefined {
+  const row = file.get(`select ${REPOSITORY_COLUMNS} from repositories r where r.space = ? and r.name_key = ?`, space, nameKey);
+  return row && toRepository(row);
+}
+
+export function listRepositories(file: SystemFile, space: string, limit: number, after = ''): readonly Repository[] {
+  const sql = `select ${LISTED_COLUMNS} from repositories r where r.space = ? and r.name_key > ? order by r.name_key limit ?`;
+  return file.all(sql, space, after, limit).map(toRepository);
+}
+
+export function indexBytes(file: SystemFile, space: string): number {
+  const row = file.get('select coalesce(sum(r.index_bytes), 0) as bytes from repositories r where r.space = ?', space);
+  return row === undefined ? 0 : integer(row, 'bytes');
+}
+
+interface PublishedGeneration {
+  readonly uuid: string;
+  readonly generation?: number;
+}
+
+export function publishedGenerations(file: SystemFile, limit: number, after = ''): readonly PublishedGeneration[] {
+  return file.all('select r.uuid, r.generation from repositories r where r.uuid > ? order by r.uuid limit ?', after, limit).map(toPublished);
+}
+
+export function publishedOf(file: SystemFile, uuid: string): PublishedGeneration | undefined {
+  const row = file.get('select r.uuid, r.generation from repositories r where r.uuid = ?', uuid);
+  return row && toPublished(row);
+}
+
+function toPublished(row: Row): PublishedGeneration {
+  return { uuid: text(row, 'uuid'), ...(row['generation'] !== null && { generation: integer(row, 'generation') }) };
+}
+
+export function analyses(file: SystemFile, space: string, uuid: string): readonly StoredAnalysis[] {
+  const sql = `select ${ANALYSIS_COLUMNS} from analyses a join repositories r on r.uuid = a.repository
+    where r.uuid = ? and r.space = ? order by a.started_at desc, a.id desc`;
+  return file.all(sql, uuid, space).map(toAnalysis);
+}
+
+export function allowedRoots(file: SystemFile): readonly string[] {
+  const row = file.get('select s.value from settings s where s.key = ?', ROOTS_KEY);
+  return row === undefined ? [] : (JSON.parse(text(row, 'value')) as readonly string[]);
+}
