@@ -1,9 +1,18 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// Tests start many threads and processes of the same few modules.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compile');
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
+    // One more than there are processors: many tests wait, for a disk, a lease or a process that ends.
+    maxWorkers: availableParallelism() + 1,
+    // Modules run as the product runs them, by Node alone.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     testTimeout: 20_000,
     hookTimeout: 20_000,
     reporters: ['dot'],

@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startChild } from '../support/child-server.ts';
 import { childrenOf, isAlive } from '../support/children.ts';
 import { eventually, expectIdle } from '../support/leaks.ts';
-import { manySources, smallSources, type SourceFiles, writeSources } from '../support/sources.ts';
-import { temporaryFolder } from '../support/storage.ts';
+import { manySources, smallSources, type SourceFiles } from '../support/sources.ts';
 import { type Citizen, openTown, type Town } from '../support/town.ts';
 
 interface JobView {
@@ -25,8 +23,6 @@ interface View {
 }
 
 const FILES = 150;
-/** Kills of a server; the long form of this test does 20. */
-const ROUNDS = 2;
 
 let town: Town;
 let ann: Citizen;
@@ -42,11 +38,6 @@ const jobIn = (answer: Record<string, unknown>): JobView => answer['job'] as Job
 const repository = async (name = 'app'): Promise<View | undefined> => {
   const { repositories } = (await town.done(ann, 'list_repositories')) as { repositories: View[] };
   return repositories.find((each) => each.name === name);
-};
-const generationFolders = async (): Promise<readonly string[]> => {
-  const root = join(town.dataDir, 'repos');
-  const all = await Promise.all((await readdir(root)).map(async (uuid) => (await readdir(join(root, uuid))).map((name) => `${uuid}/${name}`)));
-  return all.flat().filter((path) => /\/\d+$/.test(path));
 };
 
 async function begin(input: Readonly<Record<string, unknown>>): Promise<string> {
@@ -73,61 +64,6 @@ describe('a cancel', () => {
     expect(children.filter(isAlive)).toEqual([]);
     await eventually(async () => expect(await readdir(join(town.dataDir, 'repos'))).toEqual([]));
   });
-});
-
-describe('kill -9', () => {
-  it('[sync-kill-9] of the child is made good by a second run; the index before serves meanwhile', async () => {
-    const source = await town.sources(manySources(FILES));
-    await town.done(ann, 'sync_repository', { source, name: 'app' });
-    const id = await begin({ name: 'app', mode: 'full' });
-    const children = await atWork();
-    for (const pid of children) process.kill(pid, 'SIGKILL');
-    await eventually(() => expect(children.filter(isAlive)).toEqual([]));
-    expect((await repository())?.index?.generation).toBe(1);
-    const ended = jobIn(await town.done(ann, 'get_job', { id, wait: 'end' }));
-    expect(ended).toMatchObject({ state: 'succeeded', attempt: 2 });
-    expect((await repository())?.index?.generation).toBe(3);
-    await eventually(async () => expect(await generationFolders()).toHaveLength(1));
-  });
-
-  it('[sync-kill-9] of the server in the middle of a sync leaves the index before, ends the job once, and orphans nothing', async () => {
-    await using home = await temporaryFolder();
-    await using sources = await temporaryFolder();
-    const dataDir = join(home.path, 'data');
-    await writeSources(sources.path, manySources(FILES));
-    const settings = { JOB_LEASE: 500, WORKER_NICENESS: 0, RATE_LIMIT_SYNC_PER_HOUR: 1000 };
-    let generation = 0;
-    for (let round = 0; round < ROUNDS; round++) {
-      await using server = await startChild({ dataDir, settings });
-      const view = async (): Promise<View> => {
-        const answer = await server.rest(server.admin, 'list_repositories');
-        return (answer.body['repositories'] as View[])[0] as View;
-      };
-      if (round === 0) await server.rest(server.admin, 'sync_repository', { source: sources.path, name: 'app' });
-      generation = (await view()).index?.generation ?? 0;
-      const started = await server.rest(server.admin, 'sync_repository', { name: 'app', mode: 'full', background: true });
-      const { id } = jobIn(started.body);
-      await eventually(() => expect(childrenOf(server.pid)).not.toEqual([]));
-      await eventually(async () => expect(jobIn((await server.rest(server.admin, 'get_job', { id })).body).progress).toBeDefined());
-      const children = childrenOf(server.pid);
-      await server.kill();
-      await eventually(() => expect(children.filter(isAlive)).toEqual([]));
-
-      await using again = await startChild({ dataDir, settings });
-      const listed = await again.rest(again.admin, 'list_repositories');
-      const [found] = listed.body['repositories'] as View[];
-      expect(found).toMatchObject({ state: 'ready' });
-      expect(found?.index?.generation).toBeGreaterThanOrEqual(generation);
-      const ended = await again.rest(again.admin, 'get_job', { id, wait: 'end' });
-      expect(jobIn(ended.body)).toMatchObject({ state: 'succeeded' });
-      const root = join(dataDir, 'repos');
-      await eventually(async () => {
-        const [uuid = ''] = await readdir(root);
-        expect((await readdir(join(root, uuid))).filter((name) => /^\d+$/.test(name))).toHaveLength(1);
-      });
-      await again.kill();
-    }
-  }, 60_000);
 });
 
 describe('many at once', () => {

@@ -11,7 +11,13 @@ import { temporaryFolder } from '../support/storage.ts';
 const FILES = 150;
 /** Kills of a server that one job has to outlive; each makes its next run wait longer. */
 const KILLS_PER_JOB = 3;
-const SETTINGS = { JOB_LEASE: 500, WORKER_NICENESS: 0, RATE_LIMIT_SYNC_PER_HOUR: 1000, RATE_LIMIT_SEARCH_PER_MIN: 100_000 } as const;
+const SETTINGS = {
+  JOB_LEASE: 500,
+  WORKER_NICENESS: 0,
+  RATE_LIMIT_MEMORY_PER_MIN: 100_000,
+  RATE_LIMIT_SYNC_PER_HOUR: 1000,
+  RATE_LIMIT_SEARCH_PER_MIN: 100_000,
+} as const;
 const LOOK_MS = 10;
 const LIMIT_MS = 60_000;
 

@@ -90,8 +90,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 function environment(dataDir: string, settings: Partial<Settings>): Record<string, string> {
   const options = Object.entries(settings).map(([name, value]) => [`POLYMNIA_${name}`, String(value)]);
-  // Starting is most of the time of a test that starts often.
-  return { PATH: process.env['PATH'] ?? '', HOME: dataDir, NODE_COMPILE_CACHE: join(dataDir, '..', 'compile-cache'), ...Object.fromEntries(options) };
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { PATH, NODE_COMPILE_CACHE, HOME: dataDir, ...Object.fromEntries(options) };
 }
 
 async function untilPublished(

@@ -8,12 +8,13 @@ export function childrenOf(pid: number): readonly number[] {
     .filter((each) => parentOf(each) === pid && commandOf(each).includes('children/child-main'));
 }
 
-/** All processes of the groups these processes lead, themselves included. */
+/** All living processes of the groups these processes lead, themselves included. */
 export function groupsOf(leaders: readonly number[]): readonly number[] {
   const wanted = new Set(leaders.map(String));
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && wanted.has(statOf(Number(name))?.[2] ?? ''))
-    .map(Number);
+    .map(Number)
+    .filter(isAlive);
 }
 
 /** Is the process there? One that has ended but was not waited for is not. */

@@ -56,15 +56,15 @@ describe('a symbol segment', () => {
   });
 
   it('gives long postings whole', () => {
-    const chunks = Array.from({ length: 50 }, (_, at) => ({ line: at + 1, endLine: at + 1 }));
+    const weight = (at: number): number => ((at * 7919) % 10_007) + 1;
     const files = Array.from(
-      { length: 60 },
+      { length: 3000 },
       (_, at) =>
         [
-          { ...NOTHING, chunks },
+          { ...NOTHING, chunks: [{ line: 1, endLine: 1 }] },
           new Map([
-            ['common', at + 1],
-            [`only${at}`, 1],
+            ['common', weight(at)],
+            [`only${at % 60}`, 1],
           ]),
         ] as const,
     );
@@ -72,7 +72,7 @@ describe('a symbol segment', () => {
     const { bytes, postings } = db.prepare('select bytes, postings from term where term = ?').get('common') ?? {};
     const { ids, weights } = decodeWeighted(unpacked(postings as Uint8Array, Number(bytes)));
     expect([...ids]).toEqual(Array.from({ length: 3000 }, (_, at) => at));
-    expect([...weights]).toEqual(Array.from({ length: 3000 }, (_, at) => Math.floor(at / 50) + 1));
+    expect([...weights]).toEqual(Array.from({ length: 3000 }, (_, at) => weight(at)));
     expect(db.prepare('select count(*) n from term_part where word = ?').get('common')).not.toEqual({ n: 1 });
     expect(db.prepare('select count(*) n from term').get()).toEqual({ n: 61 });
   });

@@ -3,15 +3,15 @@ import { ManualClock } from '../../../kernel/clock.ts';
 import { GivingWay } from './giving-way.ts';
 
 describe('giving way', () => {
-  it('rests in proportion after short calls were seen, for a while', async () => {
+  it('rests in proportion after short calls were seen, for a while', () => {
     const clock = new ManualClock();
     const givingWay = new GivingWay(clock);
     expect(givingWay.restMs(8000, 2)).toBe(0);
     givingWay.noteShort();
     expect(givingWay.restMs(8000, 2)).toBe(16);
-    await clock.advance(100);
+    clock.advance(100);
     expect(givingWay.restMs(8000, 1)).toBe(8);
-    await clock.advance(1);
+    clock.advance(1);
     expect(givingWay.restMs(8000, 1)).toBe(0);
   });
 
