@@ -173,7 +173,6 @@ class JobLoop {
       return;
     }
     this.cut += 1;
-    console.log("DEBUG", state, JSON.stringify(progress));
     if (progress === undefined) return;
     const { phase, done, total = 0 } = progress;
     if (done > 0 || phase !== FIRST_PHASE) this.#hasBegun = true;

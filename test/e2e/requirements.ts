@@ -105,7 +105,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'sync-remote-gone', text: 'A repository that is gone is told, and its index serves on.', source: 'issue 4, 2' },
   { id: 'sync-git-ca', text: 'A git server is believed only with a known authority; the refusal names the option.', source: 'issue 4, 2' },
   { id: 'kills-hang', text: 'A child that hangs ends at the time-out of its lane and leaves its place.', source: 'design 6' },
-  { id: 'jobs-idempotency', text: 'A key whose job failed or was cancelled tries anew; one whose job succeeded brings it again.', source: 'design 6' },
+  {
+    id: 'jobs-idempotency',
+    text: 'A key whose job failed or was cancelled tries anew; one whose job succeeded brings it again.',
+    source: 'design 6',
+  },
   { id: 'jobs-service', text: 'The users of one service share limits for jobs, and leave room to the others.', source: 'design 4' },
   { id: 'P1-ten-users', text: 'Ten users each store ten memories and sync: all is done, no memory call waits for a sync.', source: 'issue 4, 5' },
   { id: 'P1-poison', text: 'Repositories that attack are told in full and delay nobody else.', source: 'issue 4, 5' },

@@ -31,7 +31,10 @@ test('who asks for the same, in whatever words, joins', async () => {
     [{ source: join(kit.sources, 'link'), name: 'app' }, { source: `${app}/` }],
     [{ name: 'app' }, { source: app }],
     [{ name: 'app' }, { source: app, mode: 'full' }],
-    [{ source: app, force_full: true }, { source: app, mode: 'full' }],
+    [
+      { source: app, force_full: true },
+      { source: app, mode: 'full' },
+    ],
     [{ source: GIT }, { source: GIT, branch: 'dev' }],
     [
       { name: 'app', branch: 'dev' },

@@ -41,7 +41,11 @@ async function isSameSource(deps: RepositoryServiceDeps, { asked, running, known
 }
 
 function conflict(jobId: string, what: string): PolymniaError {
-  return new PolymniaError('conflict', `${what}. Wait for its end (get_job with wait: "end") or cancel it (cancel_job), then ask again: job ${jobId}.`, {
-    details: { jobId },
-  });
+  return new PolymniaError(
+    'conflict',
+    `${what}. Wait for its end (get_job with wait: "end") or cancel it (cancel_job), then ask again: job ${jobId}.`,
+    {
+      details: { jobId },
+    },
+  );
 }
