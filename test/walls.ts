@@ -30,6 +30,7 @@ export const PURE_FILES = [
   'domains/memory/stored-bytes.ts',
   'domains/code/index/**',
   'domains/code/search/**',
+  'domains/code/analysis/generation.ts',
 ] as const;
 
 /** Domains in their order: each may use the doors of those before it. */

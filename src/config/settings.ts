@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs, parseEnv } from 'node:util';
 import { type AnyOption, flagOf, OPTION_NAMES, OPTIONS, type OptionName, type Settings } from './options.ts';
-import { PolymniaError } from '../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../kernel/errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Value = Settings[OptionName];
@@ -36,7 +36,7 @@ function readDotenv(path: string | undefined): Environment {
   try {
     return parseEnv(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    if (systemCode(error) === 'ENOENT') return {};
     throw new PolymniaError('invalid_input', `The file ${path} could not be read.`, { cause: error });
   }
 }

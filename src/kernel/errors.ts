@@ -171,3 +171,9 @@ export function toPolymniaError(error: unknown): PolymniaError {
 export function notFound(what: string): PolymniaError {
   return new PolymniaError('not_found', `No such ${what}.`);
 }
+
+/** The code of an error of the operating system, such as `ENOENT`; undefined for every other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error instanceof PolymniaError || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../../kernel/abort.ts';
 import type { KeyedLock } from '../../kernel/keyed-lock.ts';
 import type { RepositoryServiceDeps } from './deps.ts';
+import { PolymniaError } from '../../kernel/errors.ts';
 
 type SweepDeps = Pick<RepositoryServiceDeps, 'store' | 'folders' | 'readers'>;
 
@@ -41,7 +42,7 @@ async function tryLock(locks: KeyedLock, uuid: string, signal: AbortSignal): Pro
     return await locks.acquire(uuid, 'write', { timeoutMs: LOCK_MS, holder: 'clean-up', signal });
   } catch (error) {
     throwIfAborted(signal);
-    if (error instanceof Error && 'code' in error && (error.code === 'timed_out' || error.code === 'overloaded')) return undefined;
+    if (error instanceof PolymniaError && (error.code === 'timed_out' || error.code === 'overloaded')) return undefined;
     throw error;
   }
 }

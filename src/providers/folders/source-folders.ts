@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import type { LocatedFolder, SourceFolders } from '../../domains/code/ports.ts';
+import { systemCode } from '../../kernel/errors.ts';
 
 /** Folders of this machine, by their real paths. `dataFolder` is the server's own: neither it nor what lies in it is a source. */
 export function createSourceFolders(dataFolder: string): SourceFolders {
@@ -26,7 +27,7 @@ async function realFolder(path: string): Promise<string | undefined> {
     return (await stat(real)).isDirectory() ? real : undefined;
   } catch (error) {
     // Not there, a loop of links, or not ours to read: for the rules it is no folder.
-    if (error instanceof Error && 'code' in error) return undefined;
+    if (systemCode(error) !== undefined) return undefined;
     throw error;
   }
 }

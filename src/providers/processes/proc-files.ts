@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { systemCode } from '../../kernel/errors.ts';
 
 /** Length of a clock tick in `/proc`, ms: USER_HZ is 100 on every machine Node runs on. */
 const TICK_MS = 10;
@@ -61,7 +62,7 @@ export function setSessionNiceness(leader: number, niceness: number): boolean {
     writeFileSync(`/proc/${leader}/autogroup`, String(niceness));
     return true;
   } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'EAGAIN');
+    return systemCode(error) !== 'EAGAIN';
   }
 }
 

@@ -2,6 +2,7 @@ import { platform } from 'node:os';
 import type { Clock } from '../../kernel/clock.ts';
 import { isAlive, isRunnable, readChildren, readGroup, readOwnMemory, readStat, setSessionNiceness } from './proc-files.ts';
 import type { ProcessStat } from './proc-files.ts';
+import { systemCode } from '../../kernel/errors.ts';
 
 /** A task has a few; what is beyond this is not measured (60 µs each), but killed with the group. */
 const MAX_MEMBERS = 64;
@@ -138,7 +139,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ESRCH' || error.code === 'EPERM')) return false;
+    if (['ESRCH', 'EPERM'].includes(systemCode(error) ?? '')) return false;
     throw error;
   }
 }

@@ -3,9 +3,10 @@ import { mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path';
 import type { Ids } from '../../kernel/ids.ts';
 import { throwIfAborted } from '../../kernel/abort.ts';
-import { notFound, PolymniaError } from '../../kernel/errors.ts';
+import { notFound, PolymniaError, systemCode } from '../../kernel/errors.ts';
 import type { Upload } from '../../kernel/operation.ts';
 import type { ImportSpool, SpoolLine, SpoolPosition } from '../../domains/memory/ports.ts';
+import { orGone } from './or-gone.ts';
 
 const SUFFIX = '.jsonl';
 /** `import_` and 128 random bits: what {@link Ids.handle} makes, and nothing that could leave the folder. */
@@ -167,15 +168,6 @@ async function sweepOrphans(folder: string, keep: ReadonlySet<string>): Promise<
   return orphans.length;
 }
 
-async function orGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -186,8 +178,8 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
 
 /** A system's error becomes ours; what is none (an abort, a broken body) stays as it is. */
 function translate(error: unknown): unknown {
-  const code = codeOf(error);
-  if (error instanceof PolymniaError || code === undefined) return error;
+  const code = systemCode(error);
+  if (code === undefined) return error;
   if (code === 'ENOENT') return notFound('upload');
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   if (!full && !/^E(IO|ROFS|ACCES|PERM|MFILE|NFILE)$/.test(code)) return error;
@@ -196,9 +188,4 @@ function translate(error: unknown): unknown {
     full ? 'The disk is full: the upload could not be kept.' : 'The folder for uploads cannot be used.',
     { cause: error },
   );
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }

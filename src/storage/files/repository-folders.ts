@@ -1,12 +1,14 @@
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DraftFolder, IndexFolders } from '../../domains/code/ports.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../kernel/errors.ts';
+import { orGone } from './or-gone.ts';
 
-/** `repos/<uuid>/<generation>/` beside `repos/<uuid>/clone`. Nothing else in these folders is ours to touch. */
+/** `repos/<uuid>/<generation>/` beside `repos/<uuid>/clone` and `repos/<uuid>/vectors.db`. Nothing else in these folders is ours to touch. */
 const UUID = /^[0-9a-f]{32}$/;
 const GENERATION = /^[1-9]\d{0,14}$/;
 const CLONE = 'clone';
+const VECTORS = 'vectors.db';
 /** See {@link IndexFolders.clone}. */
 const HALF_CLONE = `${CLONE}.partial`;
 
@@ -17,6 +19,7 @@ export function createRepositoryFolders(root: string): IndexFolders {
   return {
     generation: folderOf,
     clone: (uuid) => join(home(uuid), CLONE),
+    vectors: (uuid) => join(home(uuid), VECTORS),
     create: (uuid, generation) => guarded(() => createDraft(root, home(uuid), folderOf(uuid, generation))),
     has: (uuid, generation) => guarded(() => isFolder(folderOf(uuid, generation))),
     removeGeneration: (uuid, generation) => guarded(() => removeTree(folderOf(uuid, generation))),
@@ -78,28 +81,14 @@ function checkedNumber(generation: number): string {
   return name;
 }
 
-async function orGone<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const code = codeOf(error);
-    if (error instanceof PolymniaError || code === undefined) throw error;
+    const code = systemCode(error);
+    if (code === undefined) throw error;
     const isFull = code === 'ENOSPC' || code === 'EDQUOT';
     const message = isFull ? 'The disk is full: the index could not be kept.' : 'The folder for code indexes cannot be used.';
     throw new PolymniaError('storage_unavailable', message, { cause: error });
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }

@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writ
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { throwIfAborted } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../kernel/errors.ts';
 import { isSpaceKey } from '../../kernel/ids.ts';
 import { DataFolder } from './data-folder.ts';
 import type { SpaceFiles } from './space-files.ts';
@@ -212,8 +212,7 @@ async function makeDraft(draft: string): Promise<void> {
   try {
     await mkdir(draft, { mode: 0o700 });
   } catch (error) {
-    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    if (!isThere) throw new PolymniaError('storage_unavailable', `The folder ${draft} cannot be made.`, { cause: error });
+    if (systemCode(error) !== 'EEXIST') throw new PolymniaError('storage_unavailable', `The folder ${draft} cannot be made.`, { cause: error });
     throw new PolymniaError('conflict', `${draft} exists: another backup is being written there, or one was broken off. Remove it if none runs.`);
   }
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../kernel/errors.ts';
 import { syncFolder } from './sync-folder.ts';
 import { sqliteFamily } from './threads/translate-error.ts';
 
@@ -106,7 +106,7 @@ export async function readServerFile(dataFolder: string): Promise<ServerFile | u
   try {
     text = await readFile(join(dataFolder, 'server.json'), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw new PolymniaError('storage_unavailable', `The file server.json in ${dataFolder} cannot be read.`, { cause: error });
   }
   return parseServerFile(text);
@@ -138,7 +138,7 @@ async function tryMakeFolder(folder: string): Promise<'ENOENT' | undefined> {
     await mkdir(folder, { mode: 0o700 });
     return undefined;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENOENT') return code;
     if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return undefined;
     throw error;
@@ -150,7 +150,7 @@ async function makeLockFile(path: string): Promise<void> {
   try {
     await (await open(path, 'wx', 0o600)).close();
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (systemCode(error) !== 'EEXIST') throw error;
   }
 }
 

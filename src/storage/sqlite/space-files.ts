@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { StoreCall, WriteCall } from '../../domains/memory/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { BoundedMap } from '../../kernel/bounded-map.ts';
-import { notFound, PolymniaError } from '../../kernel/errors.ts';
+import { notFound, PolymniaError, systemCode } from '../../kernel/errors.ts';
 import { isSpaceKey } from '../../kernel/ids.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
 import { KeyedLock } from '../../kernel/keyed-lock.ts';
@@ -333,5 +333,5 @@ function isMissing(error: unknown): boolean {
 }
 
 function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return systemCode(error) === code;
 }

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { loadSettings } from '../../config/settings.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../kernel/errors.ts';
 import type { CliDeps } from './cli-deps.ts';
 
 /** Where a running server says how to reach it, inside its data folder. */
@@ -99,7 +99,7 @@ export async function readServerFile(dataDir: string): Promise<LocalServer | und
     return serverFile.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     if (error instanceof PolymniaError) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'EACCES') {
       throw new PolymniaError('forbidden', `${path} may not be read; run this as the user who runs the server, or use --url and POLYMNIA_KEY.`, {

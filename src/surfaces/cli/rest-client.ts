@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { orAbort, startDeadline } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { notFound, PolymniaError } from '../../kernel/errors.ts';
+import { notFound, PolymniaError, systemCode } from '../../kernel/errors.ts';
 import type { OperationDeclaration, Progress } from '../../kernel/operation.ts';
 import { bodyChunks, problemError, readEvents, readJson, responseError } from './answers.ts';
 import { NO_SERVER, type ServerTarget } from './find-server.ts';
@@ -138,7 +138,7 @@ function networkError(error: unknown, target: ServerTarget, signal: AbortSignal)
   if (signal.reason instanceof PolymniaError) return signal.reason;
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   if (cause instanceof PolymniaError) return cause;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'network error';
+  const code = systemCode(cause) ?? 'network error';
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') {
     const hint = target.isLocal
       ? 'It has ended without saying so. Start it again with "polymnia serve".'

@@ -1,6 +1,7 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readlinkSync, readSync, realpathSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import type { SkipReason } from '../../../domains/code/model.ts';
+import { systemCode } from '../../../kernel/errors.ts';
 
 /** Linux tells where an open file really lies; elsewhere the path is resolved a second time. */
 const HAS_OPEN_FILES = existsSync('/proc/self/fd');
@@ -77,8 +78,8 @@ export function attempt<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (typeof code !== 'string') throw error;
+    const code = systemCode(error);
+    if (code === undefined) throw error;
     if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ESTALE'].includes(code)) throw new NotReadable('changed_while_read', error);
     // A socket, or a device without a driver.
     throw new NotReadable(code === 'ENXIO' || code === 'ENODEV' ? 'special_file' : 'unreadable', error);

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { abortError, throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { PolymniaError } from '../../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../../kernel/errors.ts';
 import { readChildren } from '../../processes/proc-files.ts';
 import { TextTail } from '../../processes/text-tail.ts';
 
@@ -203,6 +203,6 @@ function send(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (systemCode(error) !== 'ESRCH') throw error;
   }
 }

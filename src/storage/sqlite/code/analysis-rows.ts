@@ -1,3 +1,4 @@
+import type { AnalysedFile, AnalysedGeneration, MeasuredFunction } from '../../../domains/code/analysis/generation.ts';
 import type { SkipReason } from '../../../domains/code/model.ts';
 import { plainLine } from '../../../domains/code/search/plain-text.ts';
 import { ContentBlocks } from './content-blocks.ts';
@@ -5,30 +6,6 @@ import { ImmutableFile, IndexFileRefused, type Row, textOf } from './open-immuta
 import { FILE_FLAGS } from './segment-schema.ts';
 
 const DEAD = -1;
-
-interface FileRow {
-  readonly path: string;
-  readonly language: string;
-  readonly bytes: number;
-  readonly lines: number;
-  readonly symbols: number;
-  readonly generated: boolean;
-  readonly test: boolean;
-  readonly minified: boolean;
-  readonly vendored: boolean;
-  readonly notParsed?: string;
-}
-
-interface FunctionRow {
-  readonly file: number;
-  readonly id: string;
-  readonly line: number;
-  readonly endLine: number;
-  readonly cyclomatic?: number;
-  readonly cognitive?: number;
-  readonly nesting?: number;
-  readonly parameters?: number;
-}
 
 interface Segment {
   readonly text: ImmutableFile;
@@ -41,9 +18,9 @@ interface Segment {
  * One generation of an index, read row by row from its beginning to its end. All its files are opened at once, so that it can be read
  * to the end when its folder is removed meanwhile. Errors: `IndexFileRefused`, or the driver's when a file is gone or damaged.
  */
-export class AnalysisRows implements Disposable {
+export class AnalysisRows implements AnalysedGeneration, Disposable {
   /** In order of their paths. */
-  readonly files: readonly FileRow[];
+  readonly files: readonly AnalysedFile[];
   readonly #manifest: ImmutableFile;
   readonly #segments: readonly Segment[];
   readonly #opened: ImmutableFile[] = [];
@@ -77,7 +54,7 @@ export class AnalysisRows implements Disposable {
     for (const [file, , [, kind, count]] of this.#live(sql)) yield { file, kind: textOf(kind), count: Number(count) };
   }
 
-  *functions(): Generator<FunctionRow> {
+  *functions(): Generator<MeasuredFunction> {
     const sql = `select local, id, line, end_line, cyclomatic, cognitive, nesting, parameters from symbol
       where kind in ('function', 'method', 'constructor')`;
     for (const [file, segment, [, id, line, endLine, ...measures]] of this.#live(sql)) {
@@ -136,8 +113,8 @@ export class AnalysisRows implements Disposable {
     return { text: this.#open(folder, `${name}.text.db`), ...symbols, fileOf: new Int32Array(files).fill(DEAD) };
   }
 
-  #readFiles(places: ReadonlyMap<number, number>): readonly FileRow[] {
-    const files: FileRow[] = [];
+  #readFiles(places: ReadonlyMap<number, number>): readonly AnalysedFile[] {
+    const files: AnalysedFile[] = [];
     const sql = 'select path, segment, local, language, bytes, lines, symbols, flags, not_parsed from file order by path';
     for (const row of this.#manifest.each(sql)) {
       const [path, segment, local, language, bytes, lines, symbols, flags, notParsed] = row;
@@ -157,7 +134,7 @@ export class AnalysisRows implements Disposable {
   }
 }
 
-function traitsOf(flags: number): Pick<FileRow, 'generated' | 'test' | 'minified' | 'vendored'> {
+function traitsOf(flags: number): Pick<AnalysedFile, 'generated' | 'test' | 'minified' | 'vendored'> {
   return {
     generated: (flags & FILE_FLAGS.generated) !== 0,
     test: (flags & FILE_FLAGS.test) !== 0,

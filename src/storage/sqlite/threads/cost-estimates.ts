@@ -1,12 +1,13 @@
 import { BoundedMap } from '../../../kernel/bounded-map.ts';
 
 const MAX_ENTRIES = 20_000;
-/** Weight of the newest measurement. */
+/** Weight of the newest measurement, once there are so many that it is the less of the two. */
 const STEP = 1 / 8;
 
-/** What calls of one method on one space took lately: a moving mean. */
+/** What calls of one method on one space took lately: at first the mean, so that one cold call says little, then a moving mean. */
 export class CostEstimate {
   #us: number | undefined;
+  #measured = 0;
 
   /** µs; undefined when nothing is known. */
   get us(): number | undefined {
@@ -14,7 +15,8 @@ export class CostEstimate {
   }
 
   learn(us: number): void {
-    this.#us = this.#us === undefined ? us : this.#us + (us - this.#us) * STEP;
+    this.#measured += 1;
+    this.#us = this.#us === undefined ? us : this.#us + (us - this.#us) * Math.max(STEP, 1 / this.#measured);
   }
 }
 

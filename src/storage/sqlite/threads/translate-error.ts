@@ -1,5 +1,6 @@
 import { CellFailure } from '../cell/cell.ts';
 import type { Failure } from './protocol.ts';
+import { systemCode } from '../../../kernel/errors.ts';
 
 /** Thrown by `alive()` inside a statement, and between statements, once a call has been stopped. */
 export class CallStopped extends Error {
@@ -54,9 +55,10 @@ export function failureOf(error: unknown): Failure {
 }
 
 function systemSentence(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string' || !SYSTEM_CODES.has(error.code)) return undefined;
-  if (error.code === DISK_FULL || error.code === 'EDQUOT') return SENTENCES.get(SQLITE.full);
-  return `The file of the space cannot be used (${error.code}).`;
+  const code = systemCode(error);
+  if (code === undefined || !SYSTEM_CODES.has(code)) return undefined;
+  if (code === DISK_FULL || code === 'EDQUOT') return SENTENCES.get(SQLITE.full);
+  return `The file of the space cannot be used (${code}).`;
 }
 
 /** Name, code and stack of an error, without its message, which may quote content. */

@@ -1,6 +1,6 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { PolymniaError } from '../../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../../kernel/errors.ts';
 import { problemError } from '../answers.ts';
 import { isSet, usageError } from '../arguments.ts';
 import type { Command, Flag, Invocation } from '../command.ts';
@@ -167,7 +167,7 @@ async function exists(path: string): Promise<boolean> {
     await (await open(path, 'r')).close();
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (systemCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

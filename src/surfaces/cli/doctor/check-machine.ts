@@ -10,6 +10,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Check } from '../cli-deps.ts';
 import { SERVER_FILE } from '../find-server.ts';
 import { formatBytes } from '../human-values.ts';
+import { systemCode } from '../../../kernel/errors.ts';
 
 const NEEDED_MAJOR = 26;
 const NEEDED_MINOR = 10;
@@ -143,7 +144,7 @@ export async function checkSync(dataDir: string, clock: Clock): Promise<Check> {
     return {
       name,
       ok: false,
-      detail: `no file can be written in ${folder} (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})`,
+      detail: `no file can be written in ${folder} (${systemCode(error) ?? 'unknown error'})`,
     };
   } finally {
     await rm(path, { force: true });

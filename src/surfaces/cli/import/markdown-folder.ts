@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fromMarkdownFile } from '../../../domains/memory/index.ts';
-import { PolymniaError } from '../../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../../kernel/errors.ts';
 import type { SourceItem } from './source-item.ts';
 
 const MAX_FILES = 1_000_000;
@@ -39,7 +39,7 @@ async function* walk(root: string, under: string, depth: number): AsyncGenerator
 
 /** One file that may not be read, or has gone meanwhile, does not end the import of the others. */
 function unreadable(place: string, error: unknown): SourceItem {
-  return { place, lines: [], problem: `cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'})` };
+  return { place, lines: [], problem: `cannot be read (${systemCode(error) ?? 'unknown error'})` };
 }
 
 const NO_FOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
