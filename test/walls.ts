@@ -45,7 +45,7 @@ export const WALLS: readonly Wall[] = [
   {
     from: 'providers',
     mayImport: [KERNEL, 'domains/*/ports.ts', 'domains/*/model.ts', LANGUAGES, SOURCE_RULES],
-    packages: ['zod', 'ignore', 'web-tree-sitter'],
+    packages: ['zod', 'ignore', 'web-tree-sitter', 'eventsource-parser'],
     io: true,
   },
   {

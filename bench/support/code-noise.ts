@@ -1,6 +1,6 @@
 import { aim, type BenchContext, figure, pause, type Row } from './bench.ts';
 import { copyCorpus } from './code-corpus.ts';
-import { beginJob, endOfJob, type JobState } from './jobs.ts';
+import { beginJob, beginJobByTool, endOfJob, type JobState } from './jobs.ts';
 import { childCountOf, childCpuMsOf } from './machine.ts';
 import type { Disturbance } from './noise.ts';
 import { newUser, rest } from './rest.ts';
@@ -20,7 +20,7 @@ const CUT_NOTE = 'with those of syncs that were cut off at the end of a phase';
 /** Options under which three syncs and an analysis run at once: by default they share three child processes. */
 export const CODE_NOISE_OPTIONS: Readonly<Record<string, string>> = { CODE_WORKERS: '4', MAX_STORAGE_MB: '100000' };
 
-/** Three users who sync a large folder afresh, and one who analyses it, over and over. What still runs is cancelled at each stop. */
+/** Three users who sync a large folder afresh through MCP, and one who analyses it, over and over. What still runs is cancelled at each stop. */
 export async function openCodeNoise(server: ServerProcess, ctx: BenchContext): Promise<Disturbance> {
   const corpus = await copyCorpus(ctx.corpus, ctx.isQuick ? QUICK_BYTES : CORPUS_BYTES);
   try {
@@ -29,10 +29,11 @@ export async function openCodeNoise(server: ServerProcess, ctx: BenchContext): P
     const { key } = await newUser(server, `analyst ${performance.now()}`);
     const { repository, filesIndexed, sourceBytes } = await firstSync(server, key, body);
     ctx.log(`the folder that is synced holds ${filesIndexed} files, ${(sourceBytes / 1e6).toFixed(1)} MB`);
-    const loops = [new JobLoop({ server, key, path: `/repositories/${repository.id}/analyses`, body: {} })];
+    const analyse = (): Promise<string> => beginJob(server, key, `/repositories/${repository.id}/analyses`, {});
+    const loops = [new JobLoop({ server, key, begin: analyse })];
     for (let n = 1; n <= SYNCERS; n += 1) {
       const syncer = await newUser(server, `syncer ${n} ${performance.now()}`);
-      loops.push(new JobLoop({ server, key: syncer.key, path: '/repositories', body }));
+      loops.push(new JobLoop({ server, key: syncer.key, begin: () => beginJobByTool(server, syncer.key, 'sync_repository', body) }));
     }
     return new CodeNoise(server, loops, filesIndexed, corpus);
   } catch (error) {
@@ -48,7 +49,7 @@ interface SyncResult {
 }
 
 async function firstSync(server: ServerProcess, key: string, body: object): Promise<SyncResult> {
-  const { result } = await endOfJob(server, key, await beginJob(server, key, '/repositories', body));
+  const { result } = await endOfJob(server, key, await beginJobByTool(server, key, 'sync_repository', body));
   return result as SyncResult;
 }
 
@@ -125,8 +126,8 @@ function sum(values: readonly number[]): number {
 interface LoopOrder {
   readonly server: ServerProcess;
   readonly key: string;
-  readonly path: string;
-  readonly body: object;
+  /** Starts a job and answers its id. */
+  readonly begin: () => Promise<string>;
 }
 
 /** Asks for the same job again as soon as it has ended. */
@@ -163,8 +164,8 @@ class JobLoop {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { server, key, path, body } = this.#order;
-    while (!signal.aborted) this.#count((await endOfJob(server, key, await beginJob(server, key, path, body), signal)).job);
+    const { server, key, begin } = this.#order;
+    while (!signal.aborted) this.#count((await endOfJob(server, key, await begin(), signal)).job);
   }
 
   #count({ state, progress }: JobState): void {

@@ -32,6 +32,14 @@ export function laneTable(settings: Settings): LaneTable {
       rateLimit: settings.RATE_LIMIT_SEARCH_PER_MIN,
       windowMs: MINUTE,
     },
+    chat: {
+      permits: settings.MAX_CONCURRENT_CHAT_OPS,
+      separateWrites: false,
+      timeoutMs: settings.CHAT_OP_TIMEOUT,
+      timeoutName: 'CHAT_OP_TIMEOUT',
+      rateLimit: settings.RATE_LIMIT_CHAT_PER_MIN,
+      windowMs: MINUTE,
+    },
     sync: {
       permits: settings.MAX_CONCURRENT_SYNC_OPS,
       separateWrites: false,

@@ -7,11 +7,14 @@ import {
   type CodeAnalyses,
   type CodeSearch,
   type CodeSettings,
+  CodeVectors,
+  type CodeVectorsDeps,
   createCodeAnalyses,
   createCodeSearch,
   RepositoryService,
 } from '../domains/code/index.ts';
 import type { JobService } from '../domains/jobs/index.ts';
+import { type Embedder, QueryEmbedding } from '../domains/memory/index.ts';
 import { PolymniaError, toPolymniaError } from '../kernel/errors.ts';
 import { createSourceFolders } from '../providers/folders/source-folders.ts';
 import { type ChildPool, createChildPool } from '../providers/processes/child-pool.ts';
@@ -25,6 +28,8 @@ interface CodeDeps extends CommonParts {
   readonly storage: EmbeddedStorage;
   /** Ends anybody's job. */
   readonly stopJob: JobService['stop'];
+  /** Used when CODE_EMBEDDING is on. */
+  readonly embedder: Embedder | undefined;
 }
 
 const MAX_PATH_DEPTH = 64;
@@ -56,8 +61,11 @@ export function openCode(deps: CodeDeps): CodeServices {
     jobs: createSyncJobs(storage.jobs, stopJob),
     clock,
   };
+  const embedder = settings.CODE_EMBEDDING ? deps.embedder : undefined;
+  const vectors = embedder && openVectors(deps, { ...shared, index, embedder });
   const repositories = new RepositoryService({
     ...shared,
+    ...(vectors !== undefined && { vectors }),
     sources: createSourceFolders(storage.folder.path),
     tasks,
     readers: index,
@@ -77,7 +85,18 @@ export function openCode(deps: CodeDeps): CodeServices {
     budgets: { phaseMs: ANALYSIS_PHASE_MS, fingerprintBytes: settings.WORKER_MEMORY_MB * BYTES_PER_MB * FINGERPRINT_SHARE },
     hold: (...request) => repositories.hold(...request),
   });
-  return { repositories, search: createCodeSearch({ ...shared, index }), analyses };
+  const meaning = embedder && new QueryEmbedding(embedder, clock, settings.EMBEDDING_QUERY_TIMEOUT);
+  return { repositories, search: createCodeSearch({ ...shared, index, ...(meaning !== undefined && { meaning }) }), analyses };
+}
+
+/** The background work that makes vectors, which goes on where the last start left off. */
+function openVectors(
+  { settings, logger, parts }: CodeDeps,
+  made: Pick<CodeVectorsDeps, 'store' | 'folders' | 'index' | 'embedder' | 'clock'>,
+): CodeVectors {
+  const vectors = parts.own('code vectors', new CodeVectors({ ...made, logger, batch: settings.EMBEDDING_BATCH }));
+  vectors.start();
+  return vectors;
 }
 
 /** Absolute. What is wrong with it shall be seen at the start, not at each fetch. */
@@ -117,6 +136,7 @@ function codeSettings(settings: Settings, dataFolder: string): CodeSettings {
     threads: settings.INDEX_THREADS === 0 ? Math.min(MAX_THREADS, availableParallelism()) : settings.INDEX_THREADS,
     allowSsh: settings.GIT_ALLOW_SSH,
     allowedPrivateHosts: settings.GIT_PRIVATE_HOSTS,
+    onlyHosts: settings.GIT_ONLY_HOSTS,
     ...(settings.GIT_CA_FILE !== '' && { gitCaFile: readableFile(settings.GIT_CA_FILE) }),
     ownFolders: [resolve(dataFolder)],
     budgets: {

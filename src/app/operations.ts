@@ -1,5 +1,6 @@
 import { admissionOperations } from '../domains/admission/index.ts';
 import { codeAnalysisOperations, codeSearchOperations, repositoryOperations } from '../domains/code/index.ts';
+import { conversationOperations } from '../domains/conversation/index.ts';
 import { identityOperations } from '../domains/identity/index.ts';
 import { jobOperations, scheduleOperations } from '../domains/jobs/index.ts';
 import { memoryOperations } from '../domains/memory/index.ts';
@@ -15,6 +16,7 @@ export const operations: readonly OperationDeclaration[] = [
   ...declarationsOf(repositoryOperations),
   ...declarationsOf(codeSearchOperations),
   ...declarationsOf(codeAnalysisOperations),
+  ...declarationsOf(conversationOperations),
   ...declarationsOf(jobOperations),
   ...declarationsOf(identityOperations),
   ...declarationsOf(admissionOperations),

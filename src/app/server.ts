@@ -8,6 +8,7 @@ import {
   type RepositoryService,
   sweepRepositoriesTask,
 } from '../domains/code/index.ts';
+import { bindConversationOperations } from '../domains/conversation/index.ts';
 import { bindJobOperations, type JobService } from '../domains/jobs/index.ts';
 import { bindMemoryOperations, type Embedder } from '../domains/memory/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -21,6 +22,7 @@ import { createCallObserver } from './call-observer.ts';
 import type { CommonParts } from './common-parts.ts';
 import { Metrics } from './metrics.ts';
 import { openCode } from './open-code.ts';
+import { openConversation } from './open-conversation.ts';
 import { openGate } from './open-gate.ts';
 import { openJobs, openScheduler } from './open-jobs.ts';
 import { configuredEmbedder, openMemory } from './open-memory.ts';
@@ -90,19 +92,21 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
   );
   const embedder = overrides.embedder ?? configuredEmbedder(settings, clock);
   const storage = await openEmbeddedStorage({ ...common, vectors: embedder !== undefined, watch: metrics });
-  const { repositories, search, analyses } = openCode({ ...common, storage, stopJob: (id, reason) => jobs.stop(id, reason) });
+  const { repositories, search, analyses } = openCode({ ...common, storage, embedder, stopJob: (id, reason) => jobs.stop(id, reason) });
   const identity = openIdentity(common, storage, repositories);
   await identity.resumeIntents();
   const observer = createCallObserver(logger, metrics);
   const jobs = openJobs({ ...common, storage, authority: identity, metrics });
   const gate = openGate({ ...common, storage, identity, observer, jobs, checkOutputs: overrides.checkOutputs === true });
   const memory = await openMemory({ ...common, storage, identity, gate, embedder });
+  const conversation = openConversation({ ...common, memory });
   const scheduler = openScheduler({ ...common, storage }, [sweepRepositoriesTask(repositories)]);
   const operations = [
     ...bindMemoryOperations(memory),
     ...bindRepositoryOperations(repositories),
     ...bindCodeSearchOperations(search),
     ...bindCodeAnalysisOperations(analyses),
+    ...bindConversationOperations(conversation),
     ...bindJobOperations(jobs, scheduler),
     ...bindIdentityOperations({ identity, standing: { of: (caller) => gate.standing(caller) } }),
     ...bindAdmissionOperations(createServerControl({ gate, jobs, repositories, storage, clock, version })),

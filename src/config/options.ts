@@ -32,6 +32,7 @@ const JOBS = 'Jobs and workers';
 const CODE = 'Code';
 const STORAGE = 'Storage';
 const EMBEDDING = 'Embeddings';
+const MODELS = 'Language models';
 const LOGGING = 'Logs and metrics';
 
 export const OPTIONS = {
@@ -99,6 +100,15 @@ export const OPTIONS = {
   MAX_CONCURRENT_SEARCH_OPS: { type: 'integer', default: 8, min: 1, group: LANES, help: 'Code searches in flight on this node.' },
   SEARCH_OP_TIMEOUT: { type: 'integer', default: 30_000, unit: 'ms', min: 10, group: LANES, help: 'Limit of one code search, waiting included.' },
   RATE_LIMIT_SEARCH_PER_MIN: { type: 'integer', default: 100, min: 1, group: LANES, help: 'Code searches of one user in any 60 seconds.' },
+  MAX_CONCURRENT_CHAT_OPS: {
+    type: 'integer',
+    default: 2000,
+    min: 1,
+    group: LANES,
+    help: 'Chats in flight on this node; most of the time they wait for a model.',
+  },
+  CHAT_OP_TIMEOUT: { type: 'integer', default: 120_000, unit: 'ms', min: 10, group: LANES, help: 'Limit of one chat answer, waiting included.' },
+  RATE_LIMIT_CHAT_PER_MIN: { type: 'integer', default: 30, min: 1, group: LANES, help: 'Chat calls of one user in any 60 seconds.' },
   MAX_CONCURRENT_SYNC_OPS: { type: 'integer', default: 3, min: 1, group: LANES, help: 'Repository syncs running at once.' },
   SYNC_OP_TIMEOUT: { type: 'integer', default: 3_600_000, unit: 'ms', min: 100, group: LANES, help: 'Limit of one sync, from its start.' },
   RATE_LIMIT_SYNC_PER_HOUR: {
@@ -239,6 +249,12 @@ export const OPTIONS = {
     group: CODE,
     help: 'Host names or addresses in private networks that git URLs may name; all other private addresses are refused.',
   },
+  GIT_ONLY_HOSTS: {
+    type: 'list',
+    default: [],
+    group: CODE,
+    help: 'Public hosts that git URLs may name, for servers that shall fetch from nowhere else. Empty = every public host.',
+  },
   GIT_CA_FILE: {
     type: 'text',
     default: '',
@@ -315,6 +331,75 @@ export const OPTIONS = {
     group: EMBEDDING,
     help: 'Limit of embedding a query; beyond it the search goes on with words alone.',
   },
+  CODE_EMBEDDING: {
+    type: 'boolean',
+    default: false,
+    group: EMBEDDING,
+    help: 'Also embed code, after each sync, for search_code by meaning; needs EMBEDDING_URL. A large repository is many requests.',
+  },
+
+  OPENAI_API_KEY: {
+    type: 'text',
+    default: '',
+    secret: true,
+    group: MODELS,
+    help: 'Key of an OpenAI account; alone it makes chat work, with the models of OPENAI_MODELS.',
+  },
+  OPENAI_MODELS: {
+    type: 'list',
+    default: ['gpt-4o-mini'],
+    group: MODELS,
+    help: 'Models offered with OPENAI_API_KEY, by the names OpenAI gives them; the first model of all is the default one.',
+  },
+  OPENAI_BASE_URL: {
+    type: 'text',
+    default: 'https://api.openai.com/v1',
+    group: MODELS,
+    help: 'Where OPENAI_API_KEY is sent: OpenAI itself, or a gateway in front of it.',
+  },
+  ANTHROPIC_API_KEY: { type: 'text', default: '', secret: true, group: MODELS, help: 'Key of an Anthropic account.' },
+  ANTHROPIC_MODELS: {
+    type: 'list',
+    default: ['claude-haiku-4-5'],
+    group: MODELS,
+    help: 'Models offered with ANTHROPIC_API_KEY, by the names Anthropic gives them.',
+  },
+  ANTHROPIC_BASE_URL: {
+    type: 'text',
+    default: 'https://api.anthropic.com',
+    group: MODELS,
+    help: 'Where ANTHROPIC_API_KEY is sent: Anthropic itself, or a gateway in front of it.',
+  },
+  CHAT_MODEL_URL: {
+    type: 'text',
+    default: '',
+    group: MODELS,
+    help: 'Base URL of any OpenAI-compatible server (Ollama, LM Studio, vLLM, llama.cpp, OpenRouter), e.g. http://127.0.0.1:11434/v1.',
+  },
+  CHAT_MODEL: { type: 'list', default: [], group: MODELS, help: 'Models offered from CHAT_MODEL_URL; they come before those of other providers.' },
+  CHAT_MODEL_API_KEY: {
+    type: 'text',
+    default: '',
+    secret: true,
+    group: MODELS,
+    help: 'Key sent to CHAT_MODEL_URL as a bearer token, if it needs one.',
+  },
+  CHAT_MODEL_CONCURRENCY: {
+    type: 'integer',
+    default: 500,
+    min: 1,
+    group: MODELS,
+    help: 'Calls in flight to one model, shared fairly between users; for a local server as many as it works on at once.',
+  },
+  CHAT_FIRST_TOKEN_TIMEOUT: {
+    type: 'integer',
+    default: 60_000,
+    unit: 'ms',
+    min: 10,
+    group: MODELS,
+    help: 'A model must have begun its answer within this time.',
+  },
+  CHAT_TOKEN_TIMEOUT: { type: 'integer', default: 30_000, unit: 'ms', min: 10, group: MODELS, help: 'Longest pause of a model inside an answer.' },
 
   LOG_LEVEL: { type: 'text', default: 'info', group: LOGGING, help: 'debug, info, warn, error or silent.' },
   METRICS_TOKEN: {

@@ -107,6 +107,12 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.has(host);
 }
 
+/** The whole URL stands in errors of fetch, so a password in it would reach logs. */
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
 function refuseContradictions(settings: Settings): void {
   const refuse = (isWrong: boolean, sentence: string): void => {
     if (isWrong) throw new PolymniaError('invalid_input', sentence);
@@ -123,10 +129,29 @@ function refuseContradictions(settings: Settings): void {
     settings.EMBEDDING_URL === '' && (settings.EMBEDDING_MODEL !== '' || settings.EMBEDDING_API_KEY !== ''),
     'EMBEDDING_MODEL or EMBEDDING_API_KEY is set, but has no effect without EMBEDDING_URL.',
   );
+  refuse(settings.EMBEDDING_URL === '' && settings.CODE_EMBEDDING, 'CODE_EMBEDDING is on, but has no effect without EMBEDDING_URL.');
   refuse(
     settings.EMBEDDING_URL !== '' && !/^https?:$/.test(URL.parse(settings.EMBEDDING_URL)?.protocol ?? ''),
     `EMBEDDING_URL is "${settings.EMBEDDING_URL}", but must be an http or https URL.`,
   );
+  refuse(
+    settings.CHAT_MODEL_URL !== '' && settings.CHAT_MODEL.length === 0,
+    'CHAT_MODEL_URL is set, but not CHAT_MODEL: name the model to ask for, or unset CHAT_MODEL_URL.',
+  );
+  refuse(
+    settings.CHAT_MODEL_URL === '' && (settings.CHAT_MODEL.length > 0 || settings.CHAT_MODEL_API_KEY !== ''),
+    'CHAT_MODEL or CHAT_MODEL_API_KEY is set, but has no effect without CHAT_MODEL_URL.',
+  );
+  for (const name of ['OPENAI', 'ANTHROPIC'] as const) {
+    const isOff = settings[`${name}_API_KEY`] === '';
+    refuse(!isOff && settings[`${name}_MODELS`].length === 0, `${name}_API_KEY is set, but ${name}_MODELS names no model.`);
+  }
+  for (const name of ['CHAT_MODEL_URL', 'OPENAI_BASE_URL', 'ANTHROPIC_BASE_URL'] as const) {
+    refuse(settings[name] !== '' && !isPlainUrl(settings[name]), `${name} must be an http or https URL without a user name or password in it.`);
+  }
+  for (const name of ['CHAT_MODEL_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const) {
+    refuse(!/^[\x21-\x7e]*$/.test(settings[name]), `${name} holds characters that no key has, such as a space or a line end.`);
+  }
   refuse(
     settings.STORAGE_READERS === 1,
     'STORAGE_READERS is 1, but must be at least 2, so that one is always free for short reads (0 = choose by cores).',

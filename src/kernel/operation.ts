@@ -6,7 +6,7 @@ import type { Logger } from './logger.ts';
 export type Effect = 'read' | 'write' | 'destructive';
 
 /** A class of operations with its own permits, time-out and rate. Domains built later add theirs here. */
-export const LANES = ['memory', 'search', 'bulk', 'sync', 'batch', 'admin'] as const;
+export const LANES = ['memory', 'search', 'chat', 'bulk', 'sync', 'batch', 'admin'] as const;
 export type Lane = (typeof LANES)[number];
 
 /** The lanes whose work runs as jobs: it may outlive its request, waits in a durable line and is counted in the job table. */
@@ -14,7 +14,17 @@ export const JOB_LANES = ['bulk', 'sync', 'batch'] as const satisfies readonly L
 export type JobLane = (typeof JOB_LANES)[number];
 
 /** What a credential may do. `admin` implies no other scope; `on_behalf` lets a service act for users it named itself. */
-export const SCOPES = ['memory:read', 'memory:write', 'code:read', 'code:write', 'keys:manage', 'spaces:manage', 'on_behalf', 'admin'] as const;
+export const SCOPES = [
+  'memory:read',
+  'memory:write',
+  'code:read',
+  'code:write',
+  'chat',
+  'keys:manage',
+  'spaces:manage',
+  'on_behalf',
+  'admin',
+] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What a member may do in a space; each includes the ones before it. */
@@ -181,8 +191,8 @@ export interface JobRules<Input> {
   uniqueKey?(this: void, input: Input): string | undefined;
   /** Rejects with `conflict` when that one job does not do what is asked for now. Without it whoever asks joins. */
   join?(this: void, input: Input, call: JoiningCall, job: JoinedJob<Input>): Promise<void>;
-  /** What the job works on, for filters and lists, e.g. a repository's name or id. */
-  subject?(this: void, input: Input): string | undefined;
+  /** What the job works on, for filters and lists: one word for the same thing whatever the operation, e.g. a repository's name. May reject, then there is no job. */
+  subject?(this: void, input: Input, call: JoiningCall): string | undefined | Promise<string | undefined>;
   /** Cost assumed until the real one is known, in the lane's unit (child CPU ms, rows). Default 1000. */
   readonly estimate?: number;
   /** Runs at most, counting those cut off by a crash or a failure that may pass. Default 3. */

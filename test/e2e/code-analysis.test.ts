@@ -61,8 +61,10 @@ describe('an analysis', () => {
     expect(answer).toMatchObject({
       complete: true,
       analysis: { state: 'complete', generation: 1 },
-      job: { state: 'succeeded', subject: repository },
+      job: { state: 'succeeded', subject: 'whole' },
     });
+    const { jobs } = (await town.done(ann, 'list_jobs', { subject: 'whole' })) as { jobs: { operation: string }[] };
+    expect(jobs.map(({ operation }) => operation)).toEqual(['batch_analyze', 'sync_repository']);
     const { phases = {}, ended } = await read(repository);
     expect(ended).toEqual(PHASES);
     for (const name of PHASES) expect(phases[name]).toMatchObject({ complete: true });

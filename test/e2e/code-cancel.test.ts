@@ -42,7 +42,7 @@ interface Cancelled {
 const STOPPED_MS = 250;
 const FREE_MS = 1000;
 /** Others use the machine too: one of so many attempts must meet the limits; all of them must end right. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 3;
 const LOOK_MS = 4;
 const SPARSE_FILES = 2500;
 const SPARSE_BYTES = 500_000;

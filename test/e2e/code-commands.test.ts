@@ -39,6 +39,14 @@ it('finds code by words and by expression, names by definition, and shows lines 
   expect(read.stdout).not.toContain('def dock_');
 });
 
+it('analyses a repository, says its totals and, from the second time on, what changed, and shows the page', async () => {
+  const first = (await run('repo', 'analyze', 'harbour')).stdout;
+  expect(first).toMatch(/^Analysed {2}files 3, .*symbols \d/);
+  expect(first).not.toContain('since the analysis before');
+  expect((await run('repo', 'analyze', 'harbour')).stdout).toContain('complex places 0 new or worse, 0 better or gone');
+  expect((await run('repo', 'analysis', 'harbour')).stdout).toContain('# Analysis of harbour');
+});
+
 it('lists jobs, shows one, and follows one to its end', async () => {
   const jobs = JSON.parse((await run('jobs', '--json')).stdout) as { jobs: { id: string; operation: string }[] };
   const id = jobs.jobs.find(({ operation }) => operation === 'sync_repository')?.id ?? '';

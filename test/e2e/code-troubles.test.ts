@@ -100,6 +100,7 @@ describe('poison', () => {
     'one-line.c': 'x'.repeat(500_000),
     'brackets.ts': '<'.repeat(100_000),
     'broken.rs': 'fn '.repeat(50_000),
+    ...Object.fromEntries(Array.from({ length: 90 }, (_, n) => [`slow-${n}.rs`, `${'fn '.repeat(100_000)}${n}`])),
     'null.go': new Uint8Array(1000),
     'latin.java': Buffer.from('class \xc4 { }', 'latin1'),
     [`${Array.from({ length: 80 }, (_, n) => `d${n}`).join('/')}/deep.py`]: 'x = 1\n',
@@ -114,11 +115,13 @@ describe('poison', () => {
     spawnSync('mkfifo', [join(poisoned, 'pipe/fifo.py')]);
     const good = await town.sources(smallSources('good'));
     const bob = await town.citizen('bob');
-    const poison = town.done(ann, 'sync_repository', { source: poisoned, name: 'poison' });
+    let isOver = false;
+    const poison = town.done(ann, 'sync_repository', { source: poisoned, name: 'poison' }).finally(() => (isOver = true));
     expect(await town.done(bob, 'sync_repository', { source: good, name: 'good' })).toMatchObject({ complete: true, filesIndexed: 3 });
+    expect(isOver, 'the poison was over before a small sync that came after it').toBe(false);
     const report = (await poison) as { filesSeen: number; filesIndexed: number; skipped: { reason: string; count: number }[]; symbols: number };
     expect(report.filesSeen).toBe(report.filesIndexed + report.skipped.reduce((sum, { count }) => sum + count, 0));
-    expect(report.skipped.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['symlink', 'binary']));
+    expect(report.skipped.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['symlink', 'binary', 'special_file', 'path_too_deep']));
     expect(report.symbols).toBeGreaterThan(0);
     expect(await repository('poison')).toMatchObject({ state: 'ready' });
   }, 60_000);

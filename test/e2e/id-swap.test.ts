@@ -63,7 +63,7 @@ async function gather(): Promise<readonly Attacker[]> {
   const second = await town.citizen('service two', { scopes: ['memory:read', 'memory:write', 'on_behalf'] });
   serviceEstate = await customerEstate({ key: first.key, onBehalfOf: 'carol' });
   const customer: readonly Scope[] = ['memory:read', 'memory:write'];
-  const member: readonly Scope[] = [...customer, 'code:read', 'code:write', 'keys:manage', 'spaces:manage'];
+  const member: readonly Scope[] = [...customer, 'code:read', 'code:write', 'chat', 'keys:manage', 'spaces:manage'];
   const memoryKinds: readonly IdKind[] = ['memory', 'space', 'import', 'cursor', 'job', 'repository'];
   return [
     { who: 'a stranger', holds: member, caller: bob, estate, kinds: EVERY_KIND },

@@ -119,7 +119,8 @@ describe('strangers to the server', () => {
   it('[P2-anonymous-sweep] refuses every route without a credential but health and documentation', async () => {
     const routes = town.server.operations.map((operation) => restRequest(operation, anyInput(operation.http.path)));
     const others = ['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/mcp' }));
-    const sweep = [...routes, ...others, { method: 'GET', path: '/metrics' }];
+    const openAi = ['chat/completions', 'responses'].map((path) => ({ method: 'POST', path: `/v1/${path}` }));
+    const sweep = [...routes, ...others, ...openAi, { method: 'GET', path: '/v1/models' }, { method: 'GET', path: '/metrics' }];
     for (const { method, path } of sweep) {
       for (const authorization of [
         undefined,
@@ -133,9 +134,8 @@ describe('strangers to the server', () => {
         const headers = { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) };
         const response = await town.send(path, { method, headers, ...(method === 'GET' || method === 'DELETE' ? {} : { body: '{}' }) });
         expect(response.status, `${method} ${path} with ${authorization ?? 'nothing'}`).toBe(401);
-        expect(response.headers.get('content-type')).toContain('application/problem+json');
-        const { detail } = (await response.json()) as { detail: string };
-        expect(detail).not.toContain('pmn_0');
+        expect(response.headers.get('content-type')).toContain(path.startsWith('/v1/') ? 'application/json' : 'application/problem+json');
+        expect(await response.text()).not.toContain('pmn_0');
       }
     }
   });

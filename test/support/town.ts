@@ -23,13 +23,14 @@ export interface KeyWish {
   readonly spaces?: readonly string[];
 }
 
-const MEMBER_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write', 'keys:manage', 'spaces:manage'];
+const MEMBER_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write', 'chat', 'keys:manage', 'spaces:manage'];
 
 /** Rates nobody meets by accident. */
 const NO_RATES = {
   RATE_LIMIT_MEMORY_PER_MIN: 1_000_000,
   RATE_LIMIT_BULK_PER_HOUR: 1_000_000,
   RATE_LIMIT_SEARCH_PER_MIN: 1_000_000,
+  RATE_LIMIT_CHAT_PER_MIN: 1_000_000,
   RATE_LIMIT_SYNC_PER_HOUR: 1_000_000,
   RATE_LIMIT_BATCH_PER_DAY: 1_000_000,
   RATE_LIMIT_ADMIN_PER_MIN: 1_000_000,

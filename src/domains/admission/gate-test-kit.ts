@@ -92,6 +92,7 @@ export const LANE_TABLE: LaneTable = {
   memory: { permits: 4, separateWrites: true, timeoutMs: 1000, timeoutName: 'MEMORY_OP_TIMEOUT', rateLimit: 1000, windowMs: 60_000 },
   bulk: { permits: 2, separateWrites: false, timeoutMs: 10_000, timeoutName: 'BULK_OP_TIMEOUT', rateLimit: 100, windowMs: 3_600_000 },
   search: { permits: 2, separateWrites: false, timeoutMs: 1000, timeoutName: 'SEARCH_OP_TIMEOUT', rateLimit: 100, windowMs: 60_000 },
+  chat: { permits: 2, separateWrites: false, timeoutMs: 1000, timeoutName: 'CHAT_OP_TIMEOUT', rateLimit: 100, windowMs: 60_000 },
   sync: { permits: 3, separateWrites: false, timeoutMs: 10_000, timeoutName: 'SYNC_OP_TIMEOUT', rateLimit: 5, windowMs: 3_600_000 },
   batch: { permits: 2, separateWrites: false, timeoutMs: 10_000, timeoutName: 'BATCH_OP_TIMEOUT', rateLimit: 10, windowMs: 86_400_000 },
   admin: { permits: 2, separateWrites: false, timeoutMs: 1000, timeoutName: 'ADMIN_OP_TIMEOUT', rateLimit: 10, windowMs: 60_000 },

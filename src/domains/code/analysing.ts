@@ -30,6 +30,8 @@ export interface CodeAnalysesDeps {
 
 /** The use cases of analyses. Callers were admitted: `ctx.spaces` holds the space. */
 export interface CodeAnalyses {
+  /** Name of a repository by its id. Rejects with `not_found`. */
+  nameOf(id: string, space: SpaceAccess): Promise<string>;
   analyze(input: AnalyzeInput, ctx: OperationContext): Promise<AnalyzeOutput>;
   get(input: GetAnalysisInput, ctx: OperationContext): Promise<GetAnalysisOutput>;
 }
@@ -38,6 +40,7 @@ export function createCodeAnalyses(deps: CodeAnalysesDeps): CodeAnalyses {
   /** Ids of those that run in this process. */
   const running = new Set<string>();
   return {
+    nameOf: async (id, space) => (await find(deps, space, id)).name,
     analyze: (input, ctx) => analyze(deps, running, input, ctx),
     get: (input, ctx) => getAnalysis(deps, running, input, ctx),
   };

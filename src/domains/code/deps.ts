@@ -5,6 +5,7 @@ import type { ChildTasks } from '../jobs/index.ts';
 import type { SyncBudgets } from './model.ts';
 import type { IndexFolders, IndexReaders, SourceFolders, SyncJobs } from './ports.ts';
 import type { RepositoryStore } from './store.ts';
+import type { CodeVectors } from './vectors.ts';
 
 /** What the operator has set. */
 export interface CodeSettings {
@@ -19,6 +20,8 @@ export interface CodeSettings {
   readonly allowSsh: boolean;
   /** GIT_PRIVATE_HOSTS. */
   readonly allowedPrivateHosts: readonly string[];
+  /** GIT_ONLY_HOSTS: empty = every public host. */
+  readonly onlyHosts: readonly string[];
   /** GIT_CA_FILE, absolute; absent: the system's authorities. */
   readonly gitCaFile?: string;
   /** The data folder: of a source that holds it all else is indexed. */
@@ -33,6 +36,8 @@ export interface RepositoryServiceDeps {
   readonly tasks: ChildTasks;
   readonly jobs: SyncJobs;
   readonly readers: IndexReaders;
+  /** Absent: code is searched by words alone. */
+  readonly vectors?: Pick<CodeVectors, 'wanted' | 'stateOf'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;

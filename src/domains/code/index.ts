@@ -6,6 +6,7 @@ export { sweepRepositoriesTask } from './sweep-task.ts';
 export type { SweepReport } from './sweeping.ts';
 export { bindCodeAnalysisOperations, codeAnalysisOperations } from './operations/analysis-operations.ts';
 export { bindCodeSearchOperations, codeSearchOperations } from './operations/search-operations.ts';
-export type { CodeIndex } from './search/code-index.ts';
+export type { CodeIndex, VectorIndex } from './search/code-index.ts';
+export { CodeVectors, type CodeVectorsDeps, type VectorState } from './vectors.ts';
 export { type CodeAnalyses, type CodeAnalysesDeps, createCodeAnalyses } from './analysing.ts';
 export { type CodeSearch, type CodeSearchDeps, createCodeSearch } from './searching.ts';

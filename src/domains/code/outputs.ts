@@ -81,7 +81,12 @@ export const listOutput = z.object({
   repositories: z.array(repositoryView),
   nextCursor: z.string().optional().describe('Give it as cursor to read on; absent on the last page'),
 });
-export const getOutput = z.object({ repository: repositoryView.extend({ lastResult: syncReport.optional() }) });
+const vectorState = z
+  .object({ model: z.string(), embedded: count, pending: count })
+  .describe('Chunks with a vector for search by meaning, and those that wait for theirs; absent where code is searched by words alone');
+export const getOutput = z.object({
+  repository: repositoryView.extend({ vectors: vectorState.optional(), lastResult: syncReport.optional() }),
+});
 export const removeOutput = z.object({ id: z.string(), name: z.string(), removed: z.literal(true), freedBytes: count });
 export const rootsOutput = z.object({ roots: z.array(z.string()).describe('Folders under which anybody may index') });
 

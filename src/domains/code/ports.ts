@@ -122,6 +122,8 @@ export interface IndexFolders {
   generation(uuid: string, generation: number): string;
   /** Absolute path of the repository's bare clone, whether it is there or not. One that is being made lies beside it, `.partial` after its name. */
   clone(uuid: string): string;
+  /** Absolute path of the file with the repository's vectors, whether it is there or not. */
+  vectors(uuid: string): string;
   /** A new, empty folder for its owner only; a leftover of that number goes first. */
   create(uuid: string, generation: number): Promise<DraftFolder>;
   has(uuid: string, generation: number): Promise<boolean>;

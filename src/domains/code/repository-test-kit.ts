@@ -75,6 +75,7 @@ export class RepositoryKit implements AsyncDisposable {
         threads: 1,
         allowSsh: false,
         allowedPrivateHosts: [],
+        onlyHosts: [],
         ownFolders: [join(root, 'data')],
         budgets: { maxFiles: 9, maxBytes: 9, maxTextBytes: 9, maxParseBytes: 9, maxParseMs: 9, maxPathDepth: 9, cloneBytes: 9, cloneMs: 9 },
         ...settings,

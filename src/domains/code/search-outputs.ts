@@ -16,6 +16,10 @@ const searchedRepository = z.object({
     .array(z.enum(['not_synced', 'symbols_pending', 'last_sync_incomplete', 'out_of_time', 'being_replaced']))
     .optional()
     .describe('symbols_pending: words are looked for as text until the sync has read the symbols'),
+  vectors: z
+    .enum(['all', 'some', 'none'])
+    .optional()
+    .describe('How many of its chunks were compared by meaning; absent where the ranking is by words alone'),
   sync: z.enum(['queued', 'running']).optional().describe('A sync waits or runs: what is found may be older than the source'),
   pending: count.optional().describe('Files the running sync has still to go through, if known'),
 });
@@ -42,10 +46,11 @@ const fileResult = z.object({
       definition: z.number().optional(),
       path: z.number().optional(),
       exact: z.number().optional(),
+      vector: z.number().optional(),
       lowered: z.number().optional(),
     })
     .describe(
-      'words: BM25; symbol, definition, path: factors for being named so; exact: places found; lowered: factor of tests, generated and vendored files',
+      'words: BM25; symbol, definition, path: factors for being named so; exact: places found; vector: nearness in meaning, 1 at most; lowered: factor of tests, generated and vendored files',
     ),
   matchCount: count,
   matches: z.array(
@@ -64,6 +69,10 @@ const fileResult = z.object({
 
 export const searchCodeOutput = z.object({
   mode: z.enum(['words', 'exact', 'regex']).describe('How the query was understood'),
+  ranking: z
+    .enum(['lexical', 'hybrid'])
+    .optional()
+    .describe('Of words, where search by meaning is set up: hybrid = by words and meaning, lexical = by words alone, as no vectors were at hand'),
   results: z.array(fileResult).describe('By file, best first'),
   nextCursor: z.string().optional().describe('Give it as cursor for more; absent at the end'),
   cut: z.boolean().optional().describe('maxTokens left out results of this page: go on with nextCursor'),

@@ -3,9 +3,10 @@ import type { Clock } from '../../kernel/clock.ts';
 import { notFound, PolymniaError } from '../../kernel/errors.ts';
 import { parseRecordId, RECORD_NOUNS } from '../../kernel/ids.ts';
 import type { OperationContext } from '../../kernel/operation.ts';
+import type { QueryEmbedding } from '../memory/index.ts';
 import { type PublishedIndex, REPOSITORY_KIND } from './model.ts';
 import type { IndexFolders, SyncJobs } from './ports.ts';
-import type { CodeHits, CodeIndex, FileFilter, FileHit, IndexCall, IndexSource, ReadAnswer, ReadRequest } from './search/code-index.ts';
+import type { CodeHits, CodeIndex, FileFilter, FileHit, IndexCall, IndexSource, QueryVector, ReadAnswer, ReadRequest } from './search/code-index.ts';
 import { languagesNamed } from './search/words-query.ts';
 import { mergeByRank } from './search/merge-by-rank.ts';
 import { heedsCase, type MeantQuery, meantQuery } from './search/query-mode.ts';
@@ -19,10 +20,12 @@ import type { RepositoryStore } from './store.ts';
 /** What searching is made of. */
 export interface CodeSearchDeps {
   readonly store: Pick<RepositoryStore, 'get' | 'list'>;
-  readonly folders: Pick<IndexFolders, 'generation'>;
+  readonly folders: Pick<IndexFolders, 'generation' | 'vectors'>;
   readonly index: CodeIndex;
   readonly jobs: Pick<SyncJobs, 'unfinished'>;
   readonly clock: Clock;
+  /** The vector of a question, or undefined when there is none in time. Absent: ranks are by words alone. */
+  readonly meaning?: Pick<QueryEmbedding, 'vectorOf'>;
 }
 
 /** The use cases of reading code. Callers were admitted: `ctx.spaces` holds the spaces they may read. */
@@ -37,6 +40,8 @@ const AT_ONCE = 4;
 /** All of one call's work in the indexes, and what is kept to answer before the deadline. */
 const MAX_BUDGET_MS = 10_000;
 const ANSWER_MS = 250;
+/** Repositories of one call that are compared by meaning: it looks at every vector of each. */
+const MAX_BY_MEANING = 20;
 const MAX_REPOSITORIES_SHOWN = 50;
 const MAX_REFERENCES = 100;
 const MATCH_TIERS = { exact: 3, case: 2, prefix: 1, fuzzy: 0 } as const;
@@ -54,31 +59,43 @@ async function searchCode(deps: CodeSearchDeps, input: SearchCodeInput, ctx: Ope
   const offset = readCursor(input, ctx.spaces);
   const seen = await seenRepositories(deps, input.repositories, ctx);
   const meant = meantQuery(input.query, input.mode);
-  const first = await searchAs(deps, seen, input, meant, offset, ctx);
+  const first = await searchAs(deps, seen, { input, meant, offset }, ctx);
   const useOther = meant.otherwise !== undefined && first.every(({ answer }) => (answer?.files.length ?? 0) === 0);
   const used: MeantQuery = useOther ? { mode: 'words', text: input.query } : meant;
-  const answers = useOther ? await searchAs(deps, seen, input, used, offset, ctx) : first;
+  const answers = useOther ? await searchAs(deps, seen, { input, meant: used, offset }, ctx) : first;
   const lists = answers.map(({ at, answer }) => (answer?.files ?? []).map((file) => ({ at, file })));
   const merged = mergeByRank(lists, ({ file }) => file.tier, offset + input.limit + 1).slice(offset);
   const page = merged.slice(0, input.limit).map(({ at, file }) => fileResult(at.id, file));
   const results = fitTokens(page, input.maxTokens, shrink);
   const next = offset + results.length;
   const hasMore = results.length < merged.length || answers.some(({ answer }) => answer?.more === true && answer.files.length > 0);
+  const byMeaning = used.mode === 'words' && deps.meaning !== undefined;
+  const ranking = answers.some(({ answer }) => answer?.vectors !== undefined) ? 'hybrid' : 'lexical';
   return {
     mode: used.mode,
+    ...(byMeaning && { ranking }),
     results,
     ...(hasMore && results.length > 0 && next <= MAX_OFFSET && { nextCursor: writeCursor(input, ctx.spaces, next) }),
     ...(results.length < page.length && { cut: true }),
-    ...summary(deps, answers, new Set(results.map(({ repository }) => repository))),
+    ...summary(
+      deps,
+      answers,
+      new Set(results.map(({ repository }) => repository)),
+      byMeaning && ranking === 'hybrid' ? ({ vectors }) => vectors ?? 'none' : undefined,
+    ),
   };
 }
 
-function searchAs(
+interface SearchAsked {
+  readonly input: SearchCodeInput;
+  readonly meant: MeantQuery;
+  readonly offset: number;
+}
+
+async function searchAs(
   deps: CodeSearchDeps,
   seen: readonly SeenRepository[],
-  input: SearchCodeInput,
-  meant: MeantQuery,
-  offset: number,
+  { input, meant, offset }: SearchAsked,
   ctx: OperationContext,
 ): Promise<readonly Searched<CodeHits>[]> {
   const { mode, text } = meant;
@@ -86,8 +103,12 @@ function searchAs(
   const kinds = input.kinds === undefined ? {} : { kinds: input.kinds };
   // Ranks of several repositories are known only from their beginnings.
   const page = { offset: 0, limit: offset + input.limit };
+  const mayCompare = mode === 'words' && seen.some(({ repository }) => repository.published?.stage === 'complete');
+  const vector = mayCompare ? await deps.meaning?.vectorOf(text, ctx.signal) : undefined;
+  let byMeaning = 0;
+  const withVector = (): { readonly vector?: QueryVector } => (vector === undefined || ++byMeaning > MAX_BY_MEANING ? {} : { vector });
   return inEach(deps, seen, ctx, (source, call, budgetMs) =>
-    deps.index.search(source, { mode, text, caseSensitive, filter: filterOf(input), ...kinds, ...page, budgetMs }, call),
+    deps.index.search(source, { mode, text, caseSensitive, filter: filterOf(input), ...withVector(), ...kinds, ...page, budgetMs }, call),
   );
 }
 
@@ -208,7 +229,8 @@ async function inOne<T extends object>(
     if (budgetMs <= 0) return { at, published, why: ['out_of_time'] };
     if (call.signal.aborted) throw abortError(call.signal);
     const { generation, stage } = published;
-    const answer = await lookUp({ folder: folders.generation(at.repository.uuid, generation), stage }, call, budgetMs);
+    const { uuid } = at.repository;
+    const answer = await lookUp({ folder: folders.generation(uuid, generation), stage, vectors: folders.vectors(uuid) }, call, budgetMs);
     if (answer !== undefined) return { at, published, answer, why: 'stopped' in answer ? ['out_of_time'] : [] };
     // That generation went while it was asked for: another one is published, or the repository is gone.
     published = (await store.get(at.space.key, at.repository.uuid))?.published;
@@ -220,9 +242,13 @@ function summary<T>(
   { clock }: CodeSearchDeps,
   answers: readonly Searched<T>[],
   withResults: ReadonlySet<string>,
+  vectorsOf?: (answer: T) => SearchedRepository['vectors'],
 ): Pick<SearchCodeOutput, 'partial' | 'searched' | 'repositories'> {
   const now = clock.now();
-  const views = answers.map(({ at, published, why }) => viewSearched(at, published, { why, now }));
+  const views = answers.map(({ at, published, answer, why }) => {
+    const vectors = answer === undefined ? undefined : vectorsOf?.(answer);
+    return viewSearched(at, published, { why, now, ...(vectors !== undefined && { vectors }) });
+  });
   const telling = views.filter(({ id, partial }) => withResults.has(id) || partial);
   const ordered = telling.toSorted((a, b) => Number(withResults.has(b.id)) - Number(withResults.has(a.id)));
   return {

@@ -74,7 +74,7 @@ type Why = NonNullable<SearchedRepository['why']>[number];
 export function viewSearched(
   { id, space, repository, job }: SeenRepository,
   published: PublishedIndex | undefined,
-  more: { readonly why: readonly Why[]; readonly now: number },
+  more: { readonly why: readonly Why[]; readonly now: number; readonly vectors?: SearchedRepository['vectors'] },
 ): SearchedRepository {
   const why: Why[] = [...more.why];
   if (published === undefined && why.length === 0) why.push('not_synced');
@@ -93,6 +93,7 @@ export function viewSearched(
     }),
     partial: why.length > 0,
     ...(why.length > 0 && { why }),
+    ...(more.vectors !== undefined && { vectors: more.vectors }),
     ...(job !== undefined && { sync: job.state }),
     ...(pending !== undefined && { pending }),
   };

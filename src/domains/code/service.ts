@@ -103,8 +103,15 @@ export class RepositoryService implements AsyncDisposable {
     const repository = await this.#deps.store.get(space.key, uuidOf(id));
     if (repository === undefined) throw noRepository();
     const view = this.#view(repository, await this.#deps.jobs.unfinished(space));
-    const { lastResult } = repository;
-    return { repository: { ...view, ...(lastResult !== undefined && { lastResult: viewReport(lastResult) }) } };
+    const { lastResult, published } = repository;
+    const vectors = published?.stage === 'complete' ? this.#deps.vectors?.stateOf(repository.uuid, published) : undefined;
+    return {
+      repository: {
+        ...view,
+        ...(vectors !== undefined && { vectors: { ...vectors } }),
+        ...(lastResult !== undefined && { lastResult: viewReport(lastResult) }),
+      },
+    };
   }
 
   /** Hidden when resolved; its sync is told to stop, and its files go after. */
@@ -191,6 +198,7 @@ export class RepositoryService implements AsyncDisposable {
     const report = await runSync(this.#deps, { ctx, signal, job, space, repository: before, allowed, mode: request.mode });
     const after = await store.get(space.key, uuid);
     if (after === undefined) throw noRepository();
+    this.#deps.vectors?.wanted(uuid);
     const replaced = before.published?.generation;
     if (replaced !== undefined && replaced !== after.published?.generation) this.#retireLater(uuid, replaced);
     return { repository: viewRepository(after, undefined, clock.now()), ...viewReport(report) };

@@ -127,3 +127,13 @@ test('only public unicast addresses are public', () => {
   expect(yes.filter((address) => !isPublicAddress(address))).toEqual([]);
   expect(no.filter((address) => isPublicAddress(address))).toEqual([]);
 });
+
+test('where hosts are listed, no other is asked', () => {
+  const listed = { ...STRICT, allowedPrivateHosts: ['10.0.0.5'], onlyHosts: ['Git.Example.org', 'example.net:8443'] };
+  for (const url of ['https://git.example.org/a', 'https://git.example.org:8443/a', 'https://example.net:8443/a', 'https://10.0.0.5:3000/a']) {
+    expect(readRepositoryUrl(url, listed).href).toBe(url);
+  }
+  for (const url of ['https://example.org/a', 'https://evil.git.example.org/a', 'https://example.net/a', 'https://git.example.org.evil.com/a']) {
+    expect(() => checkRepositoryUrl(url, listed), url).toThrow('GIT_ONLY_HOSTS');
+  }
+});

@@ -7,6 +7,8 @@ export interface RepositoryUrlRules {
   readonly allowSsh: boolean;
   /** `GIT_PRIVATE_HOSTS`: host names or addresses as URLs write them, with `:port` for that port only. They may be private, at any port. */
   readonly allowedPrivateHosts: readonly string[];
+  /** `GIT_ONLY_HOSTS`, written in the same way: if there are any, no other public host is asked. */
+  readonly onlyHosts?: readonly string[];
 }
 
 /** A git URL that has passed the rules, in its parts. */
@@ -45,8 +47,11 @@ export function readRepositoryUrl(text: string, rules?: RepositoryUrlRules): Rep
   checkParts(url, protocol);
   const host = hostOf(url);
   const port = url.port === '' ? DEFAULT_PORT[protocol] : Number(url.port);
-  const isNamed = rules === undefined || isNamedPrivate(rules.allowedPrivateHosts, host, port);
-  if (!isNamed) checkReach(host, port, protocol);
+  const isNamed = rules === undefined || isAmong(rules.allowedPrivateHosts, host, port);
+  if (!isNamed) {
+    checkReach(host, port, protocol);
+    checkListed(rules.onlyHosts ?? [], host, port);
+  }
   return { href: hrefOf(url, protocol, host), protocol, host, port, mayBePrivate: rules !== undefined && isNamed };
 }
 
@@ -96,9 +101,14 @@ function hostOf(url: URL): string {
   return host;
 }
 
-function isNamedPrivate(hosts: readonly string[], host: string, port: number): boolean {
+function isAmong(hosts: readonly string[], host: string, port: number): boolean {
   const bracketed = host.includes(':') ? `[${host}]` : host;
   return hosts.some((each) => [host, bracketed, `${bracketed}:${port}`].includes(each.trim().toLowerCase()));
+}
+
+function checkListed(onlyHosts: readonly string[], host: string, port: number): void {
+  if (onlyHosts.length === 0 || isAmong(onlyHosts, host, port)) return;
+  throw refused('This server fetches from hosts that its operator has listed only, and this one is not among them (GIT_ONLY_HOSTS).');
 }
 
 function checkReach(host: string, port: number, protocol: 'https' | 'ssh'): void {

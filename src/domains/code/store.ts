@@ -34,10 +34,10 @@ export interface RepositoryStore {
   /** Repositories of the space that this user made: hides them, and answers with their uuids. Syncs by others do not change who made one. */
   removeAuthored(space: SpaceKey, author: string): Promise<readonly string[]>;
   /** Every repository's uuid and published generation, page by page in order of uuid: for clearing away what no row names. */
-  published(limit: number, after?: string): Promise<readonly { readonly uuid: string; readonly generation?: number }[]>;
+  published(limit: number, after?: string): Promise<readonly PublishedGeneration[]>;
 
   /** Of one repository, in whatever space; undefined when it is gone. */
-  publishedOf(uuid: string): Promise<{ readonly uuid: string; readonly generation?: number } | undefined>;
+  publishedOf(uuid: string): Promise<PublishedGeneration | undefined>;
 
   /** Keeps a run of an analysis, or its next phases under the same id; nothing when the repository is gone. */
   putAnalysis(space: SpaceKey, uuid: string, analysis: StoredAnalysis): Promise<void>;
@@ -47,6 +47,13 @@ export interface RepositoryStore {
   /** Folders under which anybody may index; set by administrators. */
   allowedRoots(): Promise<readonly string[]>;
   setAllowedRoots(roots: readonly string[]): Promise<void>;
+}
+
+/** A repository, and which generation of it is read. */
+export interface PublishedGeneration {
+  readonly uuid: string;
+  readonly generation?: number;
+  readonly stage?: PublishedIndex['stage'];
 }
 
 export interface NewRepository {

@@ -108,7 +108,7 @@ test('a key limited to spaces stays there, and so do its children', async () => 
 test('a key that names no scopes may remember and search code, as far as its creator may', async () => {
   const { identity } = kit;
   const scopesOf = async (creator: Parameters<typeof identity.keys.create>[0]) => (await identity.keys.create(creator, { name: 'plain' })).key.scopes;
-  expect(await scopesOf(kit.owner)).toEqual(['memory:read', 'memory:write', 'code:read', 'code:write']);
+  expect(await scopesOf(kit.owner)).toEqual(['memory:read', 'memory:write', 'code:read', 'code:write', 'chat']);
   const before = await kit.user('before code', ['memory:read', 'memory:write', 'keys:manage']);
   expect(await scopesOf(before.principal)).toEqual(['memory:read', 'memory:write']);
   const none = await kit.user('none of them', ['keys:manage']);

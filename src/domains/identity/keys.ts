@@ -10,7 +10,7 @@ import { type Page, type PageRequest, readPage } from './paging.ts';
 import type { NewKey } from './store.ts';
 
 /** What a key may do when nothing is said: remember and recall, index and search, as far as its creator may. */
-const DEFAULT_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write'];
+const DEFAULT_SCOPES: readonly Scope[] = ['memory:read', 'memory:write', 'code:read', 'code:write', 'chat'];
 
 export interface KeyWish {
   /** Whose key; the caller's own when absent, another's needs scope `admin`. */

@@ -26,7 +26,7 @@ export const filterFields = {
     .optional()
     .describe('Only of this operation, or one of these'),
   lane: z.enum(JOB_LANES).optional().describe('Only of this lane'),
-  subject: z.string().max(300).optional().describe('Only on this, e.g. a repository by its id or name'),
+  subject: z.string().max(300).optional().describe('Only on this, e.g. a repository by its name'),
 } as const;
 
 export const pageFields = {

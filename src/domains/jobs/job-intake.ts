@@ -57,7 +57,8 @@ export class JobIntake {
     let isNew = false;
     let held: string | undefined;
     try {
-      const job = this.#newJob(request, { ...spooled, background });
+      const subject = await rules.subject?.(input, { caller: principal.caller, space: request.space });
+      const job = this.#newJob(request, { ...spooled, background, subject });
       if (job.upload !== undefined) {
         this.#deps.ledger.take(job.id, { userId: job.userId, bytes: job.upload.bytes });
         held = job.id;
@@ -78,12 +79,11 @@ export class JobIntake {
 
   #newJob(
     { operation, principal, space, options }: JobCall,
-    { input, upload, background }: { readonly input: NewJob['input']; readonly upload?: Upload; readonly background: boolean },
+    { input, upload, background, subject }: Pick<NewJob, 'input' | 'upload' | 'background'> & { readonly subject: string | undefined },
   ): NewJob {
     const rules: JobRules<Readonly<Record<string, unknown>>> = operation.job ?? {};
     const now = this.#deps.clock.now();
     refuseLargeInput(input);
-    const subject = rules.subject?.(input);
     const uniqueKey = rules.uniqueKey?.(input);
     return {
       id: this.#deps.ids.handle('job'),

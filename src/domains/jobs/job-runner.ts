@@ -118,6 +118,13 @@ export class JobRunner implements AsyncDisposable {
     return this.running().some((job) => job.id === id);
   }
 
+  /** A running job with the progress its run here has told last, which may be newer than what is kept. */
+  withNewest(job: Job): Job {
+    if (job.state !== 'running') return job;
+    const { progress } = [...this.#runs.keys()].find((run) => run.job.id === job.id && run.job.attempt === job.attempt) ?? {};
+    return progress === undefined ? job : { ...job, progress };
+  }
+
   /** Tells the run of a job here to stop, at once; the store has been told before. */
   cancel(id: string, reason: string): void {
     for (const run of this.#runs.keys()) if (run.job.id === id) run.tellToStop('cancel', cancelledError(reason));

@@ -75,6 +75,20 @@ describe('a job of a call', () => {
     expect((await harness.store.get(job.id))?.progress).toMatchObject({ phase: 'write', done: 1 });
   });
 
+  it('is shown with its newest progress, kept or not', async () => {
+    await using harness = await openJobHarness();
+    harness.bench.hold('slow');
+    const id = await harness.ask('ann', { name: 'slow' });
+    const ctx = await harness.bench.begun('slow');
+    const look = { ms: 0, signal: new AbortController().signal };
+    for (const done of [1, 2, 3]) {
+      ctx.progress({ phase: 'read', done, unit: 'files' });
+      expect((await harness.service.get(harness.as('ann'), id, look)).progress).toMatchObject({ done });
+      expect((await harness.service.list(harness.as('ann'), {}, 1)).jobs[0]?.progress).toMatchObject({ done });
+    }
+    harness.bench.release('slow');
+  });
+
   it('counts its cost in the table', async () => {
     await using harness = await openJobHarness();
     harness.bench.work = async (_input, ctx) => {

@@ -127,7 +127,8 @@ export class JobService implements JobDoor, AsyncDisposable {
     if (wish.background) return { job: viewJob(job) };
     const { signal, onProgress, defaultWaitMs = Infinity } = request.options;
     const ms = wish.waitMs ?? defaultWaitMs;
-    return answerOf(await this.#waits.until(job.id, { ms, signal, ...(onProgress === undefined ? {} : { onProgress }) }));
+    const stands = await this.#waits.until(job.id, { ms, signal, ...(onProgress === undefined ? {} : { onProgress }) });
+    return answerOf(this.#runner.withNewest(stands));
   }
 
   async standing(caller: Caller, lane: JobLane): Promise<RateStanding> {
@@ -157,7 +158,7 @@ export class JobService implements JobDoor, AsyncDisposable {
       const rows = await this.#deps.store.list({ ...filter, userId: principal.caller.userId }, limit + 1, last);
       for (const job of rows) {
         if (found.length === limit) return { jobs: found, ...(last === undefined ? {} : { last }) };
-        if (spaces.has(job.spaceId) && this.#inScope(principal, job)) found.push(job);
+        if (spaces.has(job.spaceId) && this.#inScope(principal, job)) found.push(this.#runner.withNewest(job));
         last = job;
       }
       if (rows.length <= limit) return { jobs: found };
@@ -207,7 +208,7 @@ export class JobService implements JobDoor, AsyncDisposable {
     await this.#deps.authority.space(principal, job.spaceId).catch((error: unknown) => {
       throw error instanceof PolymniaError && error.code === 'not_found' ? notFound('job') : error;
     });
-    return job;
+    return this.#runner.withNewest(job);
   }
 
   async #known(id: string): Promise<Job> {

@@ -204,8 +204,8 @@ export function describeRepositoryStore(name: string, open: () => Promise<Reposi
       await store.publish(OTHER, all[1]?.uuid ?? '', someIndex(4));
       const first = await store.published(2);
       const rest = await store.published(2, first.at(-1)?.uuid);
-      expect([...first, ...rest]).toEqual([{ uuid: all[0]?.uuid }, { uuid: all[1]?.uuid, generation: 4 }, { uuid: all[2]?.uuid }]);
-      expect(await store.publishedOf(all[1]?.uuid ?? '')).toEqual({ uuid: all[1]?.uuid, generation: 4 });
+      expect([...first, ...rest]).toEqual([{ uuid: all[0]?.uuid }, { uuid: all[1]?.uuid, generation: 4, stage: 'complete' }, { uuid: all[2]?.uuid }]);
+      expect(await store.publishedOf(all[1]?.uuid ?? '')).toEqual({ uuid: all[1]?.uuid, generation: 4, stage: 'complete' });
       expect(await store.publishedOf(all[0]?.uuid ?? '')).toEqual({ uuid: all[0]?.uuid });
       expect(await store.publishedOf('f'.repeat(32))).toBeUndefined();
     });

@@ -26,6 +26,18 @@ export function renderSync(answer: Fields, view: View): string {
   return lines.join('\n');
 }
 
+/** What an analysis found, as its totals; a job that has not ended as it stands. */
+export function renderAnalysis(answer: Fields, view: View): string {
+  const { palette } = view;
+  const { summary, changed } = answer;
+  if (!Array.isArray(summary)) return renderSync(answer, view);
+  const totals = fieldsOf(summary).map((each) => `${text(each['name'])} ${formatCount(number(each['value']))}`);
+  const state = answer['complete'] === true ? palette.good('Analysed') : palette.warn('Analysed in part');
+  const { newWorst, fixedWorst } = isFields(changed) ? changed : {};
+  const since = `since the analysis before: complex places ${number(newWorst)} new or worse, ${number(fixedWorst)} better or gone`;
+  return [`${state}  ${totals.join(', ')}`, ...(isFields(changed) ? [since] : []), palette.dim('all of it: polymnia repo analysis')].join('\n');
+}
+
 export function renderRepositories(answer: Fields, view: View): string {
   const rows = fieldsOf(answer['repositories']).map((each) => ({ ...(isFields(each['index']) ? each['index'] : {}), ...each }));
   if (rows.length === 0) return 'No repositories. Add one with: polymnia repo sync SOURCE';

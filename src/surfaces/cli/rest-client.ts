@@ -37,7 +37,7 @@ export interface RestClientDeps {
   readonly clientName: string;
 }
 
-/** Above every lane's own limit but that of bulk calls, which are watched instead. */
+/** Above every lane's own limit but those of chat, for which there is `--timeout`, and of bulk calls, which are watched instead. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
 const PROBE_TIMEOUT_MS = 5000;

@@ -11,6 +11,8 @@ import type { BodyBudget } from './body-budget.ts';
 import { docsEndpoints } from './docs-page.ts';
 import { createGuards, SECURITY_HEADERS } from './guards.ts';
 import { jobEventsEndpoint } from './job-events.ts';
+import { openAiErrorReply } from './openai/openai-error.ts';
+import { createOpenAiRoutes } from './openai/openai-routes.ts';
 import { createOpenApi } from './openapi.ts';
 import { JOB_EVENTS_PATH } from './openapi-job-events.ts';
 import { authenticate, createOperationRoutes } from './operation-routes.ts';
@@ -69,6 +71,9 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   const budgets = createRequestBudgets({ ...deps.settings, clock: deps.clock });
   const routes = createOperationRoutes(deps.operations, { ...routeDeps(deps), budgets });
   for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
+  for (const { methods, path, answer } of createOpenAiRoutes(deps.operations, { ...routeDeps(deps), budgets })) {
+    app.on([...methods], path, pipeline(answer, openAiErrorReply));
+  }
   const getJob = deps.operations.find(({ name }) => name === 'get_job');
   if (deps.jobs !== undefined && getJob !== undefined) {
     app.get(JOB_EVENTS_PATH.replace('{id}', ':id'), pipeline(jobEventsEndpoint({ ...deps, jobs: deps.jobs, getJob })));
@@ -105,25 +110,26 @@ function routeDeps(deps: HttpDeps): Omit<Parameters<typeof createOperationRoutes
 }
 
 /** What stands around every endpoint but the health checks, which say yes or no to whoever asks. */
-function createPipeline(deps: HttpDeps): (answer: Endpoint) => (context: HttpContext) => Promise<Response> {
+function createPipeline(deps: HttpDeps): (answer: Endpoint, errorReply?: typeof problemReply) => (context: HttpContext) => Promise<Response> {
   const guards = createGuards(deps.settings);
-  return (answer) => async (context) => {
-    const request = context.req.raw;
-    const requestId = deps.ids.handle('req');
-    let cors = {};
-    let reply: Reply | Response;
-    try {
-      cors = guards.check(request.headers);
-      refuseTwoUsers(context, request.headers);
-      if (deps.isDraining()) throw new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: DRAIN_RETRY_MS });
-      reply = await answer({ context, request, requestId });
-    } catch (error) {
-      reply = problemReply(translate(error, requestId, deps.logger), requestId);
-    }
-    const common = { ...SECURITY_HEADERS, 'x-request-id': requestId, ...cors, ...(deps.isDraining() ? { connection: 'close' } : {}) };
-    if (reply instanceof Response) return withHeaders(reply, common);
-    return new Response(reply.body, { status: reply.status, headers: { ...common, ...reply.headers } });
-  };
+  return (answer, errorReply = problemReply) =>
+    async (context) => {
+      const request = context.req.raw;
+      const requestId = deps.ids.handle('req');
+      let cors = {};
+      let reply: Reply | Response;
+      try {
+        cors = guards.check(request.headers);
+        refuseTwoUsers(context, request.headers);
+        if (deps.isDraining()) throw new PolymniaError('overloaded', 'The server is stopping.', { retryAfterMs: DRAIN_RETRY_MS });
+        reply = await answer({ context, request, requestId });
+      } catch (error) {
+        reply = errorReply(translate(error, requestId, deps.logger), requestId);
+      }
+      const common = { ...SECURITY_HEADERS, 'x-request-id': requestId, ...cors, ...(deps.isDraining() ? { connection: 'close' } : {}) };
+      if (reply instanceof Response) return withHeaders(reply, common);
+      return new Response(reply.body, { status: reply.status, headers: { ...common, ...reply.headers } });
+    };
 }
 
 /** Two header lines would arrive as one name, "a, b": a user nobody named. */

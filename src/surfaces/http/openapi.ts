@@ -12,11 +12,13 @@ import { API_PREFIX, hasEvents, operationPath } from './operation-routes.ts';
 /** What the document needs of an operation: its declaration alone. */
 type Described = Omit<BoundOperation, 'run' | 'stream' | 'rateCost'> & { readonly stream?: unknown };
 
-const DESCRIPTION = `A private memory and a code index for every user of every assistant, over HTTP, MCP and a command line.
+const DESCRIPTION = `A private memory, chat with it, and a code index for every user of every assistant, over HTTP, MCP and a command line.
 
 Every call needs a key, sent as \`Authorization: Bearer pmn_…\`; a credential in the URL is ignored. Failures are
 RFC 9457 problem documents with a stable \`code\`. Writes take an \`Idempotency-Key\`, lists are paged by cursor, and
 answers say what is left of the caller's rate. In a query, repeat a parameter to give a list.
+
+OpenAI clients take \`/v1\` here as their base URL: \`GET /v1/models\`, \`POST /v1/chat/completions\`.
 
 \`GET /healthz\` and \`GET /readyz\` answer yes or no without a key; \`GET /metrics\` answers administrators.`;
 
@@ -29,6 +31,8 @@ const TAGS: Readonly<Record<string, string>> = {
   whoami: 'The calling user, its scopes and limits.',
   repositories: 'Repositories: sync, list, remove.',
   code: 'Search and read synced code.',
+  models: 'Language models.',
+  chat: 'Answers of language models, with memory.',
   jobs: 'Long work: watch it, list it, stop it.',
   schedules: 'What the server does by itself at set times.',
   admin: 'Running the server.',

@@ -112,7 +112,8 @@ const CONTROL_CHARACTERS = /\p{Cc}/gu;
 const MAX_CLIENT_LENGTH = 200;
 const PLAIN_ORIGIN: CallOptions['origin'] = { surface: 'http' };
 
-function originOf(headers: Headers): CallOptions['origin'] {
+/** The surface, and the client as it calls itself. */
+export function originOf(headers: Headers): CallOptions['origin'] {
   const told = headers.get('x-polymnia-client') ?? headers.get('user-agent');
   if (told === null) return PLAIN_ORIGIN;
   const client = told.slice(0, MAX_CLIENT_LENGTH).replaceAll(CONTROL_CHARACTERS, '').trim();

@@ -22,7 +22,6 @@ export const batchAnalyzeOperation = defineJobOperation<CodeAnalyses>()({
   http: { method: 'POST', path: '/repositories/{repository}/analyses' },
   job: {
     uniqueKey: ({ repository }) => repository,
-    subject: ({ repository }) => repository,
     estimate: FIRST_ESTIMATE_MS,
     isPartial: (output) => (output as { readonly complete?: boolean }).complete === false,
   },

@@ -7,6 +7,8 @@ export interface IndexSource {
   readonly folder: string;
   /** As published; `text` has no symbols yet. */
   readonly stage: 'text' | 'complete';
+  /** Absolute path of the file with the repository's vectors, whether it is there or not. */
+  readonly vectors?: string;
 }
 
 /** On whose account and how long a look-up runs. */
@@ -31,6 +33,47 @@ export interface CodeIndex {
   retire(folder: string): Promise<void>;
 }
 
+/** The port to the vectors of a repository's chunks. Answers and errors as those of {@link CodeIndex}. */
+export interface VectorIndex {
+  /**
+   * Keeps the vectors that were made, and looks on for chunks without one; chunks of a text that is known take its vector. Without
+   * `after` it begins anew: what is dead is let go, and all vectors when they are of another model or cannot be read.
+   */
+  fillVectors(source: IndexSource, query: FillVectors, call: IndexCall): Promise<VectorsFilled | undefined>;
+}
+
+/** A chunk of a generation: the segment's place, and the chunk's id there. */
+export interface ChunkPlace {
+  readonly segment: number;
+  readonly chunk: number;
+}
+
+/** A text of one chunk, or of several that are alike. */
+export interface ChunkText {
+  readonly hash: Uint8Array;
+  readonly text: string;
+  readonly places: readonly ChunkPlace[];
+}
+
+export interface FillVectors {
+  readonly model: string;
+  readonly made: readonly (Omit<ChunkText, 'text'> & { readonly values: Float32Array })[];
+  readonly after?: ChunkPlace;
+  /** Texts to answer with. */
+  readonly limit: number;
+  readonly budgetMs: number;
+}
+
+export interface VectorsFilled {
+  /** Of the generation. */
+  readonly chunks: number;
+  /** Of these, with a vector. */
+  readonly embedded: number;
+  readonly waiting: readonly ChunkText[];
+  /** Where to look on; absent when every chunk has been seen and nothing waits. */
+  readonly next?: ChunkPlace;
+}
+
 /** Conditions on files; absent = all. */
 export interface FileFilter {
   /** Ids of `languages/`. */
@@ -44,6 +87,8 @@ export interface CodeQuery {
   readonly text: string;
   /** For `exact` and `regex`. */
   readonly caseSensitive: boolean;
+  /** For `words`: the meaning of the query; ranks by words and by meaning are put together. */
+  readonly vector?: QueryVector;
   readonly filter: FileFilter;
   /** Only what lies in a definition of such a kind. */
   readonly kinds?: readonly SymbolKind[];
@@ -53,11 +98,19 @@ export interface CodeQuery {
   readonly budgetMs: number;
 }
 
+/** Compared with vectors of the same model only. */
+export interface QueryVector {
+  readonly model: string;
+  readonly values: Float32Array;
+}
+
 export interface CodeHits {
   /** Best first. */
   readonly files: readonly FileHit[];
   /** There are files beyond these. */
   readonly more: boolean;
+  /** How many of the chunks were compared with the vector; absent when none was. */
+  readonly vectors?: 'all' | 'some';
   /** The look-up ended before it had seen everything. */
   readonly stopped?: 'time';
 }
@@ -74,6 +127,8 @@ export interface HitReasons {
   readonly path?: number;
   /** Places that hold the text or match the expression. */
   readonly exact?: number;
+  /** Cosine of the query and the nearest chunk here. */
+  readonly vector?: number;
   /** Test, generated, vendored or minified files count less. */
   readonly lowered?: number;
 }

@@ -28,6 +28,8 @@ export interface IndexedFile {
 /** One segment, with what is dead told from what is live. */
 export interface SegmentReader {
   readonly index: number;
+  /** Never another segment's, in whatever generation of the repository. */
+  readonly name: string;
   readonly text: ImmutableFile;
   readonly contents: ContentBlocks;
   /** Absent before its symbols are read. */
@@ -81,7 +83,7 @@ export class GenerationReader implements Disposable {
         const symbols = stage === 'complete' && hasSymbols === 1 ? { symbols: this.#open(folder, `${base}.symbols.db`) } : {};
         const fileOf = new Int32Array(Number(files)).fill(-1);
         const text = this.#open(folder, `${base}.text.db`);
-        return { index, text, contents: new ContentBlocks(text), ...symbols, fileOf };
+        return { index, name: base, text, contents: new ContentBlocks(text), ...symbols, fileOf };
       });
       for (const file of this.files) {
         this.#byPath.set(file.path, file);

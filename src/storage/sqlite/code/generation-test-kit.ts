@@ -16,6 +16,8 @@ export interface KitFile {
 export interface KitOptions {
   /** Without symbols, as between the two stages of a first sync. */
   readonly textOnly?: boolean;
+  /** What names of segments begin with: another one in each generation of a repository, as the product has it. */
+  readonly segments?: string;
   readonly parse?: (text: string, language: string) => ParsedFile;
 }
 
@@ -26,12 +28,12 @@ export interface KitOptions {
 export function writeGeneration(
   folder: string,
   layers: readonly (readonly KitFile[])[],
-  { textOnly = false, parse = parseDefinitions }: KitOptions = {},
+  { textOnly = false, segments: prefix = 's', parse = parseDefinitions }: KitOptions = {},
 ): void {
   mkdirSync(folder, { recursive: true });
   const live = new Map<string, { readonly file: KitFile; readonly segment: number; readonly local: number; readonly parsed: ParsedFile }>();
   const segments = layers.map((files, id) => {
-    const name = `s${id}`;
+    const name = `${prefix}${id}`;
     using text = new TextSegmentWriter(generationFiles.text(folder, name));
     using symbols = textOnly ? undefined : new SymbolSegmentWriter(generationFiles.symbols(folder, name));
     for (const file of files) {

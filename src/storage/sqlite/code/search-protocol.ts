@@ -1,13 +1,24 @@
-import type { CodeHits, CodeQuery, IndexSource, ReadAnswer, ReadRequest, SymbolHits, SymbolQuery } from '../../../domains/code/search/code-index.ts';
+import type {
+  CodeHits,
+  CodeQuery,
+  FillVectors,
+  IndexSource,
+  ReadAnswer,
+  ReadRequest,
+  SymbolHits,
+  SymbolQuery,
+  VectorsFilled,
+} from '../../../domains/code/search/code-index.ts';
 import type { ErrorCode } from '../../../kernel/errors.ts';
 
 /** What a search thread can do. */
 export type SearchTask =
   | { readonly method: 'search'; readonly source: IndexSource; readonly query: CodeQuery }
   | { readonly method: 'symbols'; readonly source: IndexSource; readonly query: SymbolQuery }
-  | { readonly method: 'read'; readonly source: IndexSource; readonly query: ReadRequest };
+  | { readonly method: 'read'; readonly source: IndexSource; readonly query: ReadRequest }
+  | { readonly method: 'fillVectors'; readonly source: IndexSource; readonly query: FillVectors };
 
-export type SearchValue = CodeHits | SymbolHits | ReadAnswer;
+export type SearchValue = CodeHits | SymbolHits | ReadAnswer | VectorsFilled;
 
 /** One flag over shared memory: not 0 = give up the running task. */
 export type StopFlag = Int32Array<SharedArrayBuffer>;

@@ -11,6 +11,7 @@ import type { FromSearchThread, SearchOutcome, SearchTask, SearchThreadData, Sea
 import type { SearchWork } from './search-work.ts';
 import { searchSymbols } from './symbol-search.ts';
 import { searchText } from './text-search.ts';
+import { fillVectors } from './vector-filling.ts';
 import { searchWords } from './word-search.ts';
 
 const CANTOPEN = 14;
@@ -30,9 +31,12 @@ function alive(): void {
 function run(task: SearchTask): SearchValue {
   const budgetMs = task.method === 'read' ? Infinity : task.query.budgetMs;
   const endAt = performance.now() + budgetMs;
-  const work: SearchWork = { reader: cache.get(task.source, alive), alive, spent: () => performance.now() > endAt };
+  const { vectors } = task.source;
+  const reader = cache.get(task.source, alive);
+  const work: SearchWork = { reader, alive, spent: () => performance.now() > endAt, ...(vectors !== undefined && { vectors }) };
   if (task.method === 'symbols') return searchSymbols(work, task.query);
   if (task.method === 'read') return readIndexed(work, task.query);
+  if (task.method === 'fillVectors') return fillVectors(work, task.query);
   return task.query.mode === 'words' ? searchWords(work, task.query) : searchText(work, task.query);
 }
 

@@ -3,12 +3,15 @@ import type {
   CodeHits,
   CodeIndex,
   CodeQuery,
+  FillVectors,
   IndexCall,
   IndexSource,
   ReadAnswer,
   ReadRequest,
   SymbolHits,
   SymbolQuery,
+  VectorIndex,
+  VectorsFilled,
 } from '../../../domains/code/search/code-index.ts';
 import { abortError } from '../../../kernel/abort.ts';
 import { BoundedMap } from '../../../kernel/bounded-map.ts';
@@ -47,7 +50,7 @@ interface Waiting {
  * The indexes of repositories over threads of their own, started at first use. Look-ups are handed out fairly by the processor time of
  * users; one user has at most all threads but one at work, and at least one.
  */
-export class SearchThreads implements CodeIndex, AsyncDisposable {
+export class SearchThreads implements CodeIndex, VectorIndex, AsyncDisposable {
   readonly #clock: Clock;
   readonly #hosts: readonly SearchHost[];
   readonly #idle: Set<SearchHost>;
@@ -77,6 +80,10 @@ export class SearchThreads implements CodeIndex, AsyncDisposable {
 
   read(source: IndexSource, query: ReadRequest, call: IndexCall): Promise<ReadAnswer | undefined> {
     return this.#ask({ method: 'read', source, query }, call) as Promise<ReadAnswer | undefined>;
+  }
+
+  fillVectors(source: IndexSource, query: FillVectors, call: IndexCall): Promise<VectorsFilled | undefined> {
+    return this.#ask({ method: 'fillVectors', source, query }, call) as Promise<VectorsFilled | undefined>;
   }
 
   async retire(folder: string): Promise<void> {

@@ -7,6 +7,8 @@ export interface SearchWork {
   readonly alive: Alive;
   /** Is the time given used up? Then it answers with what it has. */
   readonly spent: () => boolean;
+  /** Path of the repository's vectors. */
+  readonly vectors?: string;
 }
 
 /** What a file's matches count, by its flags: tests and what nobody wrote by hand stand behind. */

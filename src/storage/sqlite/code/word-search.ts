@@ -11,9 +11,11 @@ import { unpacked } from './content-blocks.ts';
 import type { ChunkTable, FileText, IndexedFile, SegmentReader } from './generation-reader.ts';
 import { searchWordsInText } from './word-text-search.ts';
 import { textOf } from './open-immutable.ts';
+import { byFile, type ChunkHit, type ChunkScores, fuse, type RankedFile } from './ranked-files.ts';
 import { fileFactor, type SearchWork } from './search-work.ts';
 import { matchSymbol, SYMBOL_COLUMNS, symbolRow } from './symbol-rows.ts';
 import { loweredBy } from './text-search.ts';
+import { type NearChunks, nearestChunks } from './vector-search.ts';
 
 /** Chunks that are ranked by file; the same for every page, so that pages fit together. */
 const TOP_CHUNKS = 1_000;
@@ -28,40 +30,39 @@ const NAME_FACTORS = { symbol: 4, definition: 3, phrase: 1.1 } as const satisfie
 const PATH_FACTOR = 2;
 const LANGUAGE_FACTOR = 1.2;
 
-/** What chunks of one segment have gathered, by chunk id. */
-interface Scores {
-  readonly segment: SegmentReader;
-  readonly table: ChunkTable;
-  readonly sum: Float32Array;
-  /** How many of the needed terms were found. */
-  readonly found: Uint8Array;
-  readonly named: Map<number, NameStrength>;
-}
-
-interface ChunkHit {
-  readonly file: IndexedFile;
-  readonly scores: Scores;
-  readonly id: number;
-  readonly score: number;
-}
-
-/** Files ranked by the words of a question. Without symbols yet: by the words of whole files. */
+/** Files ranked by the words of a question, and by its meaning where there are vectors. Without symbols yet: by the words of whole files. */
 export function searchWords(work: SearchWork, query: CodeQuery): CodeHits {
   const words = parseWordsQuery(query.text.toWellFormed());
-  if (words.terms.length === 0) return { files: [], more: false };
-  if (!work.reader.hasSymbols) return searchWordsInText(work, query, words);
+  if (words.terms.length === 0 && query.vector === undefined) return { files: [], more: false };
+  if (!work.reader.hasSymbols) return words.terms.length === 0 ? { files: [], more: false } : searchWordsInText(work, query, words);
   const { scores, stopped } = gather(work, words);
   for (const each of scores) noteNames(work, each, words.names);
-  const files = [...Map.groupBy(bestChunks(work, query, words, scores), ({ file }) => file.index).values()];
+  const admission = admit(work, query, words, scores);
+  const byWords = byFile(bestChunks(work, scores, admission));
+  const near = query.vector && nearestChunks(work, query.vector, admission.nearness);
+  const files = near === undefined ? byWords : fuse(byWords, byFile(nearHits(work, near, scores)));
   const page = files.slice(query.offset, query.offset + query.limit);
   const more = files.length > query.offset + page.length;
-  return { files: page.map((chunks) => fileHit(work, chunks, words)), more, ...(stopped && { stopped: 'time' }) };
+  return {
+    files: page.map((file) => fileHit(work, file, words)),
+    more,
+    ...(near !== undefined && { vectors: near.vectors }),
+    ...(stopped && { stopped: 'time' }),
+  };
+}
+
+function nearHits({ reader }: SearchWork, { chunks }: NearChunks, scores: readonly ChunkScores[]): readonly ChunkHit[] {
+  return chunks.flatMap(({ segment, id, cosine }) => {
+    const each = scores[segment];
+    const file = reader.file(each?.table.file[id] ?? -1);
+    return each === undefined || file === undefined ? [] : [{ file, scores: each, id, score: cosine, cosine }];
+  });
 }
 
 /** Term by term, over all segments: first how many live chunks hold it, then what that adds to each. */
-function gather({ reader, alive, spent }: SearchWork, words: WordsQuery): { readonly scores: readonly Scores[]; readonly stopped: boolean } {
+function gather({ reader, alive, spent }: SearchWork, words: WordsQuery): { readonly scores: readonly ChunkScores[]; readonly stopped: boolean } {
   const { tables, corpus } = reader.chunks(alive);
-  const scores = reader.segments.map((segment, at): Scores => {
+  const scores = reader.segments.map((segment, at): ChunkScores => {
     const table = tables[at] ?? { file: new Int32Array(0), length: new Int32Array(0) };
     const { length } = table.file;
     return { segment, table, sum: new Float32Array(length), found: new Uint8Array(length), named: new Map() };
@@ -107,7 +108,7 @@ function countLive({ ids }: Postings, table: ChunkTable | undefined): number {
 }
 
 /** Finds the chunks of definitions that have one of the names. */
-function noteNames({ alive }: SearchWork, { segment: { symbols }, named }: Scores, names: WordsQuery['names']): void {
+function noteNames({ alive }: SearchWork, { segment: { symbols }, named }: ChunkScores, names: WordsQuery['names']): void {
   for (const [name, strength] of names) {
     alive();
     const sql = `select c.id from symbol s join parse p on p.local = s.local
@@ -120,16 +121,36 @@ function noteNames({ alive }: SearchWork, { segment: { symbols }, named }: Score
   }
 }
 
-function bestChunks(work: SearchWork, query: CodeQuery, words: WordsQuery, scores: readonly Scores[]): readonly ChunkHit[] {
-  const factors = fileFactors(work, query, words);
+/** Which chunks may be found, and what they count. */
+interface Admission {
+  /** What a file's chunks count: 0 when it is not asked for. */
+  readonly factors: Float32Array;
+  /** By segment: one byte a chunk, 1 = it is of a kind that is asked for. Undefined: all are. */
+  readonly ofKind: readonly (Uint8Array | undefined)[];
+  /** What a chunk's cosine counts. */
+  readonly nearness: (segment: number, id: number) => number;
+}
+
+function admit(work: SearchWork, { filter, kinds }: CodeQuery, words: WordsQuery, scores: readonly ChunkScores[]): Admission {
+  const factors = fileFactors(work, filter, words);
+  const ofKind = scores.map((each) => (kinds === undefined ? undefined : chunksOfKinds(each, kinds, work.alive)));
+  const nearness = (segment: number, id: number): number => {
+    const index = scores[segment]?.table.file[id] ?? -1;
+    const isAsked = (factors[index] ?? 0) > 0 && ofKind[segment]?.[id] !== 0;
+    return isAsked ? fileFactor(work.reader.file(index)?.flags ?? 0) : 0;
+  };
+  return { factors, ofKind, nearness };
+}
+
+function bestChunks(work: SearchWork, scores: readonly ChunkScores[], { factors, ofKind }: Admission): readonly ChunkHit[] {
   const top = new TopList<Omit<ChunkHit, 'score'>>(TOP_CHUNKS);
-  for (const each of scores) {
+  for (const [at, each] of scores.entries()) {
     work.alive();
-    const ofKind = query.kinds === undefined ? undefined : chunksOfKinds(each, query.kinds, work.alive);
+    const fits = ofKind[at];
     for (let id = 0; id < each.sum.length; id += 1) {
       const sum = each.sum[id] ?? 0;
       const index = each.table.file[id] ?? -1;
-      if (sum <= 0 || index < 0 || ofKind?.[id] === 0) continue;
+      if (sum <= 0 || index < 0 || fits?.[id] === 0) continue;
       const strength = each.named.size === 0 ? undefined : each.named.get(id);
       const score = sum * (factors[index] ?? 0) * (strength === undefined ? 1 : NAME_FACTORS[strength]);
       if (score <= 0 || !top.admits(score)) continue;
@@ -141,8 +162,8 @@ function bestChunks(work: SearchWork, query: CodeQuery, words: WordsQuery, score
 }
 
 /** What a file's chunks count: 0 when it is not asked for. */
-function fileFactors({ reader, alive }: SearchWork, query: CodeQuery, words: WordsQuery): Float32Array {
-  const allowed = reader.allowed(query.filter, alive);
+function fileFactors({ reader, alive }: SearchWork, filter: CodeQuery['filter'], words: WordsQuery): Float32Array {
+  const allowed = reader.allowed(filter, alive);
   const factors = new Float32Array(reader.files.length);
   for (const file of reader.files) {
     if (allowed?.[file.index] === 0) continue;
@@ -156,7 +177,7 @@ function pathFactor({ path }: IndexedFile, { paths }: WordsQuery): number {
 }
 
 /** One byte a chunk: 1 = it is a definition of one of the kinds. */
-function chunksOfKinds({ segment: { symbols }, table }: Scores, kinds: NonNullable<CodeQuery['kinds']>, alive: () => void): Uint8Array {
+function chunksOfKinds({ segment: { symbols }, table }: ChunkScores, kinds: NonNullable<CodeQuery['kinds']>, alive: () => void): Uint8Array {
   const fits = new Uint8Array(table.file.length);
   const wanted = JSON.stringify(kinds);
   const sql = `select json_group_array(c.id) from chunk c join symbol s on s.id = c.symbol
@@ -169,12 +190,11 @@ function chunksOfKinds({ segment: { symbols }, table }: Scores, kinds: NonNullab
   return fits;
 }
 
-/** `chunks`: of one file, best first. */
-function fileHit(work: SearchWork, chunks: readonly ChunkHit[], words: WordsQuery): FileHit {
+function fileHit(work: SearchWork, { chunks, score }: RankedFile, words: WordsQuery): FileHit {
   const [best] = chunks;
   if (best === undefined) throw new RangeError('a file was found without a chunk');
-  const { file, score } = best;
-  const shown = chunks.slice(0, MAX_MATCHES).filter((chunk) => chunk.score >= score * WORTH_SHOWING);
+  const { file } = best;
+  const shown = chunks.slice(0, MAX_MATCHES).filter((chunk) => chunk.score >= best.score * WORTH_SHOWING);
   const content = work.reader.content(file);
   const isNamed = chunks.some(({ scores, id }) => ['symbol', 'definition'].includes(scores.named.get(id) ?? ''));
   const isWhole = chunks.some(({ scores, id }) => (scores.found[id] ?? 0) >= words.needed.size);
@@ -183,17 +203,23 @@ function fileHit(work: SearchWork, chunks: readonly ChunkHit[], words: WordsQuer
     language: file.language,
     score,
     tier: isNamed ? 2 : isWhole ? 1 : 0,
-    why: reasons(best, words),
+    why: { ...reasons(best, words), ...nearestOf(chunks) },
     matches: shown.map((chunk) => chunkMatch(chunk, content, words)),
     matchCount: chunks.length,
   };
 }
 
+function nearestOf(chunks: readonly ChunkHit[]): HitReasons {
+  const cosines = chunks.flatMap(({ cosine }) => cosine ?? []);
+  return cosines.length === 0 ? {} : { vector: Math.max(...cosines) };
+}
+
 function reasons({ file, scores, id }: ChunkHit, words: WordsQuery): HitReasons {
   const strength = scores.named.get(id);
   const path = pathFactor(file, words);
+  const sum = scores.sum[id] ?? 0;
   return {
-    words: scores.sum[id] ?? 0,
+    ...(sum > 0 && { words: sum }),
     ...(strength === 'symbol' && { symbol: NAME_FACTORS.symbol }),
     ...((strength === 'definition' || strength === 'phrase') && { definition: NAME_FACTORS[strength] }),
     ...(path > 1 && { path }),

@@ -3,8 +3,8 @@ import { PolymniaError } from '../../../kernel/errors.ts';
 import { echo } from '../arguments.ts';
 import type { Command, Invocation } from '../command.ts';
 import { operationCommand } from '../operation-command.ts';
-import { renderCode, renderCodeResults, renderRepositories, renderSync, renderSymbols } from '../render-code.ts';
-import { isFields, type View } from '../render-value.ts';
+import { renderAnalysis, renderCode, renderCodeResults, renderRepositories, renderSync, renderSymbols } from '../render-code.ts';
+import { isFields, renderValue, type View } from '../render-value.ts';
 import { safeBlock } from '../terminal-text.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -45,9 +45,9 @@ function withRepositoryId(field: string): (input: Input, invocation: Invocation)
   };
 }
 
-function renderAnalysis(answer: Fields, view: View): string {
+function renderAnalysisPage(answer: Fields, view: View): string {
   const { markdown } = answer;
-  return typeof markdown === 'string' ? safeBlock(markdown) : renderSync(answer, view);
+  return typeof markdown === 'string' ? safeBlock(markdown) : renderValue(answer, view);
 }
 
 const repositoryCommands: readonly Command[] = [
@@ -113,7 +113,7 @@ const repositoryCommands: readonly Command[] = [
       ...(await withRepositoryId('repository')(input, invocation)),
       format: invocation.isJson ? 'json' : 'markdown',
     }),
-    render: renderAnalysis,
+    render: renderAnalysisPage,
   }),
 ];
 

@@ -1,5 +1,5 @@
 import type { Repository } from '../../../../domains/code/model.ts';
-import type { StoredAnalysis } from '../../../../domains/code/store.ts';
+import type { PublishedGeneration, StoredAnalysis } from '../../../../domains/code/store.ts';
 import type { Row } from '../../cell/cell.ts';
 import type { SystemFile } from '../open-system-file.ts';
 import { ANALYSIS_COLUMNS, LISTED_COLUMNS, REPOSITORY_COLUMNS, toAnalysis, toRepository } from '../repository-rows.ts';
@@ -28,22 +28,21 @@ export function indexBytes(file: SystemFile, space: string): number {
   return row === undefined ? 0 : integer(row, 'bytes');
 }
 
-interface PublishedGeneration {
-  readonly uuid: string;
-  readonly generation?: number;
-}
+const PUBLISHED_COLUMNS = "r.uuid, r.generation, r.published ->> '$.stage' as stage";
 
 export function publishedGenerations(file: SystemFile, limit: number, after = ''): readonly PublishedGeneration[] {
-  return file.all('select r.uuid, r.generation from repositories r where r.uuid > ? order by r.uuid limit ?', after, limit).map(toPublished);
+  return file.all(`select ${PUBLISHED_COLUMNS} from repositories r where r.uuid > ? order by r.uuid limit ?`, after, limit).map(toPublished);
 }
 
 export function publishedOf(file: SystemFile, uuid: string): PublishedGeneration | undefined {
-  const row = file.get('select r.uuid, r.generation from repositories r where r.uuid = ?', uuid);
+  const row = file.get(`select ${PUBLISHED_COLUMNS} from repositories r where r.uuid = ?`, uuid);
   return row && toPublished(row);
 }
 
 function toPublished(row: Row): PublishedGeneration {
-  return { uuid: text(row, 'uuid'), ...(row['generation'] !== null && { generation: integer(row, 'generation') }) };
+  const uuid = text(row, 'uuid');
+  if (row['generation'] === null) return { uuid };
+  return { uuid, generation: integer(row, 'generation'), stage: row['stage'] === 'complete' ? 'complete' : 'text' };
 }
 
 export function analyses(file: SystemFile, space: string, uuid: string): readonly StoredAnalysis[] {

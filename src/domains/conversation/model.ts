@@ -1,0 +1,36 @@
+/** One message of a conversation, as models read them. */
+export type ModelMessage =
+  | { readonly role: 'system' | 'user'; readonly content: string }
+  | { readonly role: 'assistant'; readonly content: string; readonly toolCalls?: readonly ToolCall[] }
+  | { readonly role: 'tool'; readonly content: string; readonly toolCallId: string };
+
+/** A function the model may ask the caller to run. */
+export interface ModelTool {
+  readonly name: string;
+  readonly description?: string;
+  /** JSON Schema of its arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** A model's wish to have a function run. */
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** A JSON object as text; untrusted. */
+  readonly arguments: string;
+}
+
+export interface TokenUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+export const FINISH_REASONS = ['stop', 'length', 'tool_calls', 'content_filter'] as const;
+export type FinishReason = (typeof FINISH_REASONS)[number];
+
+/** A stored text that was recalled: data, never instructions. */
+export interface Passage {
+  /** Id of its memory. */
+  readonly source: string;
+  readonly text: string;
+}
