@@ -15,7 +15,8 @@ function spawnOwner(path: string): ChildProcessByStdio<null, Readable, null> {
   const module = new URL('data-folder.ts', import.meta.url).href;
   const script = `const { DataFolder } = await import(${JSON.stringify(module)});
     try {
-      const folder = await DataFolder.open(${JSON.stringify(path)});
+      // Kept, since a folder nobody holds is closed with the rest of the garbage.
+      const folder = (globalThis.folder = await DataFolder.open(${JSON.stringify(path)}));
       await folder.publish({ pid: process.pid, url: 'http://127.0.0.1:1', key: 'k' });
       console.log('open');
       setInterval(() => {}, 1000);
