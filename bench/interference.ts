@@ -1,8 +1,11 @@
 import { Recorder } from '../src/surfaces/cli/load/recorder.ts';
 import { aim, type Bench, type BenchContext, figure, pause, type Row } from './support/bench.ts';
+import { loopDelayMs } from './support/chat-measure.ts';
+import { openChatNoise } from './support/chat-noise.ts';
 import { CODE_NOISE_OPTIONS, openCodeNoise } from './support/code-noise.ts';
 import { LoadProcess, type Phase } from './support/load-process.ts';
 import { cpuMsOf } from './support/machine.ts';
+import { ModelProcess } from './support/model-process.ts';
 import { type Disturbance, type Noise, openNoise } from './support/noise.ts';
 import type { ServerProcess } from './support/server-process.ts';
 
@@ -15,33 +18,39 @@ const QUICK_PHASE_MS = 5000;
 const SETTLE_MS = 1500;
 const MAX_RATIO = 1.5;
 const MAX_EXTRA_MS = 2;
-/** A noisy user that gets less than this share of what it gets alone was not let work. Two share what the light ones leave. */
-const FAIR_SHARE = 0.25;
+/** What light users leave of what a noisy one gets alone; the noisy ones share it. Who gets less than a fair share was not let work. */
+const LEFT_BY_LIGHT = 0.5;
+/** Who imports and who searches. */
+const MEMORY_NOISE_USERS = 2;
+/** These, three who sync and one who analyses; those who chat are many small ones. */
+const ALL_NOISY_USERS = 6;
 const OPERATIONS = ['retrieve', 'store'] as const;
 
 type Opener = (server: ServerProcess, ctx: BenchContext) => Promise<Disturbance>;
 
-/** 200 light users alone and beside an importer, an overloading searcher, three who sync and one who analyses, in turn, in one run. */
+/** 200 light users alone and beside an importer, an overloading searcher, three who sync, one who analyses and 50 who chat, in turn, in one run. */
 export const interference: Bench = {
   name: 'interference',
-  run: (ctx) => measure(ctx, [openMemoryNoise, openCodeNoise], ROUNDS),
+  run: (ctx) => besideNoise(ctx, [memoryNoise(ALL_NOISY_USERS), openCodeNoise, openChatNoise], ROUNDS),
 };
 
 /** The same beside the importer and the searcher alone: what is felt of work inside the server. */
 export const interferenceMemory: Bench = {
   name: 'interference-memory',
-  run: (ctx) => measure(ctx, [openMemoryNoise], FEWER_ROUNDS),
+  run: (ctx) => besideNoise(ctx, [memoryNoise(MEMORY_NOISE_USERS)]),
 };
 
 /** The same beside the syncs and the analysis alone: what is felt of the child processes. */
 export const interferenceSync: Bench = {
   name: 'interference-sync',
-  run: (ctx) => measure(ctx, [openCodeNoise], FEWER_ROUNDS),
+  run: (ctx) => besideNoise(ctx, [openCodeNoise]),
 };
 
-async function measure(ctx: BenchContext, openers: readonly Opener[], fullRounds: number): Promise<Row[]> {
+/** The light users alone and beside what the openers open, in so many rounds. */
+export async function besideNoise(ctx: BenchContext, openers: readonly Opener[], fullRounds = FEWER_ROUNDS): Promise<Row[]> {
   const stage = await ctx.stage();
-  await using server = await stage.serve(CODE_NOISE_OPTIONS);
+  await using model = await ModelProcess.open();
+  await using server = await stage.serve({ ...CODE_NOISE_OPTIONS, ...model.options });
   await using resources = new AsyncDisposableStack();
   const noises: Disturbance[] = [];
   for (const open of openers) noises.push(resources.use(await open(server, ctx)));
@@ -50,39 +59,53 @@ async function measure(ctx: BenchContext, openers: readonly Opener[], fullRounds
   await using load = await LoadProcess.open(plan);
   await load.start();
   const phaseMs = ctx.isQuick ? QUICK_PHASE_MS : PHASE_MS;
-  const cpu = { alone: 0, beside: 0 };
+  const used = { alone: { cpuMs: 0, loopMs: 0 }, beside: { cpuMs: 0, loopMs: 0 } };
   await pause(SETTLE_MS * 2);
   for (let round = 0; round < (ctx.isQuick ? 2 : fullRounds); round++) {
-    cpu.alone += await measured(server.pid, () => load.phase('alone', phaseMs));
+    await measured(server, used.alone, () => load.phase('alone', phaseMs));
     await Promise.all(noises.map((noise) => noise.start('noise')));
     await pause(SETTLE_MS);
-    cpu.beside += await measured(server.pid, () => load.phase('beside', phaseMs));
+    await measured(server, used.beside, () => load.phase('beside', phaseMs));
     await Promise.all(noises.map((noise) => noise.stop()));
     await pause(SETTLE_MS);
   }
   await load.stop();
   const phases = await load.collect();
   const gotDone = await Promise.all(noises.map((noise) => noise.rows()));
-  return [...lightRows(phases, keys.length, stage.memoriesEach), ...gotDone.flat(), ...cpuRows(cpu, phases)];
+  return [...lightRows(phases, keys.length, stage.memoriesEach), ...gotDone.flat(), ...serverRows(used, phases)];
 }
 
-async function openMemoryNoise(server: ServerProcess, ctx: BenchContext): Promise<Disturbance> {
+/** @param noisyUsers all there are, those of other noise included. */
+function memoryNoise(noisyUsers: number): Opener {
+  return (server, ctx) => openMemoryNoise(server, ctx, LEFT_BY_LIGHT / noisyUsers);
+}
+
+async function openMemoryNoise(server: ServerProcess, ctx: BenchContext, fairShare: number): Promise<Disturbance> {
   const noise = await openNoise(server, ctx.isQuick ? 20_000 : 100_000, ctx.isQuick ? 2000 : 6000, ctx.log);
   return {
     start: (name) => noise.start(name),
     stop: () => noise.stop(),
-    rows: () => noiseRows(noise),
+    rows: () => noiseRows(noise, fairShare),
     [Symbol.asyncDispose]: () => noise[Symbol.asyncDispose](),
   };
 }
 
-async function measured(pid: number, work: () => Promise<void>): Promise<number> {
-  const before = cpuMsOf(pid);
-  await work();
-  return cpuMsOf(pid) - before;
+interface Used {
+  cpuMs: number;
+  /** Worst of the phases. */
+  loopMs: number;
 }
 
-function lightRows(phases: ReadonlyMap<string, Phase>, users: number, memories: number): Row[] {
+async function measured(server: ServerProcess, used: Used, work: () => Promise<void>): Promise<void> {
+  // The delay is of the time since the last look.
+  await loopDelayMs(server);
+  const before = cpuMsOf(server.pid);
+  await work();
+  used.cpuMs += cpuMsOf(server.pid) - before;
+  used.loopMs = Math.max(used.loopMs, await loopDelayMs(server));
+}
+
+export function lightRows(phases: ReadonlyMap<string, Phase>, users: number, memories: number): Row[] {
   const of = (name: string): Recorder => phases.get(name)?.recorder ?? new Recorder();
   const [alone, beside] = [of('alone'), of('beside')];
   const rows: Row[] = [];
@@ -107,12 +130,12 @@ function lightRows(phases: ReadonlyMap<string, Phase>, users: number, memories: 
   return rows;
 }
 
-async function noiseRows(noise: Noise): Promise<Row[]> {
+async function noiseRows(noise: Noise, fairShare: number): Promise<Row[]> {
   const { searchesPerSecond, searchesDue, outcomes, importedPerSecond } = await noise.report();
   const served = outcomes.get('ok') ?? 0;
   const said = [...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', ');
   const shares = [searchesPerSecond / noise.searchesAlone, importedPerSecond / noise.importsAlone];
-  const fair = `>= ${FAIR_SHARE} of alone, else void`;
+  const fair = `>= ${fairShare.toFixed(2)} of alone, else void`;
   return [
     aim('searcher: offered over served', searchesDue / Math.max(1, served), 'x', '>= 3, else void', searchesDue >= 3 * served, said),
     figure(
@@ -121,14 +144,15 @@ async function noiseRows(noise: Noise): Promise<Row[]> {
       'searches/s',
       `alone ${noise.searchesAlone.toFixed(1)}; refusals are of its full waiting line: rates are lifted`,
     ),
-    aim('searcher: share of what it gets alone', shares[0] ?? 0, 'x', fair, (shares[0] ?? 0) >= FAIR_SHARE),
+    aim('searcher: share of what it gets alone', shares[0] ?? 0, 'x', fair, (shares[0] ?? 0) >= fairShare),
     figure('importer: taken in', importedPerSecond, 'memories/s', `alone ${noise.importsAlone.toFixed(0)}`),
-    aim('importer: share of what it gets alone', shares[1] ?? 0, 'x', fair, (shares[1] ?? 0) >= FAIR_SHARE),
+    aim('importer: share of what it gets alone', shares[1] ?? 0, 'x', fair, (shares[1] ?? 0) >= fairShare),
   ];
 }
 
-function cpuRows(cpu: Readonly<Record<'alone' | 'beside', number>>, phases: ReadonlyMap<string, Phase>): Row[] {
-  return (['alone', 'beside'] as const).map((name) =>
-    figure(`server CPU, ${name}`, cpu[name] / 1000 / (phases.get(name)?.seconds ?? Number.NaN), 'cores', 'of all its threads'),
-  );
+function serverRows(used: Readonly<Record<'alone' | 'beside', Used>>, phases: ReadonlyMap<string, Phase>): Row[] {
+  return (['alone', 'beside'] as const).flatMap((name) => [
+    figure(`server CPU, ${name}`, used[name].cpuMs / 1000 / (phases.get(name)?.seconds ?? Number.NaN), 'cores', 'of all its threads'),
+    figure(`server loop delay p99, ${name}`, used[name].loopMs, 'ms', 'worst phase; its timer of 10 ms is part of it'),
+  ]);
 }

@@ -1,5 +1,4 @@
 /** The process that makes a load: commands come by IPC, and it ends with its parent. */
-import { setPriority } from 'node:os';
 import { systemClock } from '../src/kernel/clock.ts';
 import { createSeededRandom } from '../src/kernel/seeded-random.ts';
 import { ClosedLoop } from '../src/surfaces/cli/load/closed-loop.ts';
@@ -9,11 +8,10 @@ import { parseMix } from '../src/surfaces/cli/load/mix.ts';
 import { OpenLoop } from '../src/surfaces/cli/load/open-loop.ts';
 import { Recorder } from '../src/surfaces/cli/load/recorder.ts';
 import { createTextSource } from '../src/surfaces/cli/load/texts.ts';
+import { answerParent } from './support/answer-parent.ts';
 import { type LoadAnswer, type LoadCommand, loadCommand, type LoadPlan, loadPlan } from './support/load-plan.ts';
 
 const CALL_TIMEOUT_MS = 120_000;
-/** Punctual beside a busy server on the same processors, where the system allows it. */
-const PRIORITY = -10;
 
 interface Counter {
   readonly recorder: Recorder;
@@ -74,25 +72,10 @@ function defined({ callsPerSecondPerUser, maxInFlightPerUser, maxWaitingPerUser 
   };
 }
 
-try {
-  setPriority(PRIORITY);
-} catch {
-  // Only the superuser may; the lateness in the report tells whether it was needed.
-}
-
 let worker: LoadWorker | undefined;
-let line: Promise<void> = Promise.resolve();
 
-async function answer(message: unknown): Promise<void> {
-  if (worker === undefined) {
-    worker = new LoadWorker(loadPlan.parse(message));
-    process.send?.({ cpuMs: 0 } satisfies LoadAnswer);
-    return;
-  }
-  process.send?.(await worker.obey(loadCommand.parse(message)));
-}
-
-process.on('message', (message) => {
-  line = line.then(() => answer(message));
+answerParent((message): LoadAnswer | Promise<LoadAnswer> => {
+  if (worker !== undefined) return worker.obey(loadCommand.parse(message));
+  worker = new LoadWorker(loadPlan.parse(message));
+  return { cpuMs: 0 };
 });
-process.on('disconnect', () => process.exit());

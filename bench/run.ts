@@ -6,6 +6,8 @@ import { appendFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { codeAnalysis } from './analysis.ts';
+import { chat } from './chat.ts';
+import { cleanUp } from './clean-up.ts';
 import { coldStart } from './cold-start.ts';
 import { durable } from './durable.ts';
 import { codeSearch } from './code-search.ts';
@@ -39,6 +41,8 @@ const BENCHES: readonly Bench[] = [
   interference,
   interferenceMemory,
   interferenceSync,
+  chat,
+  cleanUp,
   globalLock,
   soak,
 ];

@@ -30,6 +30,14 @@ const hooks: CliHooks = {
     const { inspectOffline } = await import('./app/offline.ts');
     return inspectOffline(dataDir, stop.first, onProgress);
   },
+  async checkModels(settings) {
+    const { checkModels } = await import('./app/offer-local-models.ts');
+    return checkModels({ settings, clock: systemClock, signal: stop.first });
+  },
+  async checkRedis(url) {
+    const { checkRedis } = await import('./app/check-redis.ts');
+    return checkRedis({ url, clock: systemClock }, stop.first);
+  },
 };
 
 process.exitCode = await runCli({

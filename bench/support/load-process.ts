@@ -1,11 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { Recorder } from '../../src/surfaces/cli/load/recorder.ts';
+import { AskedProcess } from './asked-process.ts';
 import type { LoadAnswer, LoadCommand, LoadPlan } from './load-plan.ts';
 
 const CHILD = join(import.meta.dirname, '../load-child.ts');
-const ANSWER_LIMIT_MS = 180_000;
 
 /** What was counted during the phases of one name, taken together. */
 export interface Phase {
@@ -15,15 +13,13 @@ export interface Phase {
 
 /** A load in a process of its own, so that neither the bench nor another load delays it. Ended when disposed. */
 export class LoadProcess implements AsyncDisposable {
-  readonly #child: ChildProcess;
+  readonly #process = new AskedProcess<LoadPlan | LoadCommand, LoadAnswer>(CHILD);
   #cpuMs = 0;
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-  }
+  private constructor() {}
 
   static async open(plan: LoadPlan): Promise<LoadProcess> {
-    const load = new LoadProcess(fork(CHILD, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+    const load = new LoadProcess();
     await load.#ask(plan);
     return load;
   }
@@ -61,33 +57,12 @@ export class LoadProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.disconnect();
-    await ended;
+    await this.#process[Symbol.asyncDispose]();
   }
 
   async #ask(message: LoadPlan | LoadCommand): Promise<LoadAnswer> {
-    using listening = listen(this.#child);
-    this.#child.send(message);
-    const answer = await listening.answer;
+    const answer = await this.#process.ask(message);
     this.#cpuMs = answer.cpuMs;
     return answer;
   }
-}
-
-/** The next answer of the process; rejects when it ends or stays silent. Disposing it stops listening. */
-function listen(child: ChildProcess): Disposable & { readonly answer: Promise<LoadAnswer> } {
-  const { promise: answer, resolve, reject } = Promise.withResolvers<LoadAnswer>();
-  const onMessage = (message: unknown): void => resolve(message as LoadAnswer);
-  const onExit = (): void => reject(new Error('the load process ended'));
-  const timer = setTimeout(() => reject(new Error('the load process does not answer')), ANSWER_LIMIT_MS);
-  child.once('message', onMessage).once('exit', onExit);
-  return {
-    answer,
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      child.off('message', onMessage).off('exit', onExit);
-    },
-  };
 }

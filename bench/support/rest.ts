@@ -26,6 +26,8 @@ export const NO_RATES: Readonly<Record<string, string>> = {
   RATE_LIMIT_MEMORY_PER_MIN: '10000000',
   RATE_LIMIT_BULK_PER_HOUR: '10000000',
   RATE_LIMIT_ADMIN_PER_MIN: '10000000',
+  RATE_LIMIT_CHAT_PER_MIN: '10000000',
+  CHAT_TOKENS_PER_DAY: '0',
   RATE_LIMIT_SEARCH_PER_MIN: '10000000',
   RATE_LIMIT_SYNC_PER_HOUR: '10000000',
   RATE_LIMIT_BATCH_PER_DAY: '10000000',
@@ -40,7 +42,7 @@ export async function newUser(
   const made = await rest<{ secret: string }>(server, server.key, 'POST', '/keys', {
     userId: user.id,
     name: 'bench',
-    scopes: ['memory:read', 'memory:write', 'code:read', 'code:write'],
+    scopes: ['memory:read', 'memory:write', 'code:read', 'code:write', 'chat'],
   });
   return { id: user.id, key: made.secret };
 }

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CallObserver, CallRecord } from '../domains/admission/index.ts';
 import type { Job, JobObserver } from '../domains/jobs/index.ts';
+import { ModelMetrics } from './model-metrics.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const JOB_SECONDS = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 7200];
@@ -38,6 +39,7 @@ interface JobLoad {
 /** Prometheus metrics. Labels are operations, lanes, outcomes: never a user. */
 export class Metrics implements CallObserver, JobObserver, Disposable {
   readonly contentType: string;
+  readonly models: ModelMetrics;
   readonly #registry = new Registry();
   readonly #lag = monitorEventLoopDelay({ resolution: 10 });
   readonly #calls: Counter;
@@ -54,6 +56,7 @@ export class Metrics implements CallObserver, JobObserver, Disposable {
   constructor(read: () => Readings, readJobs: () => Promise<readonly JobLoad[]>, dataDir: string) {
     const registers = [this.#registry];
     this.contentType = this.#registry.contentType;
+    this.models = new ModelMetrics(this.#registry);
     this.#calls = new Counter({
       name: 'polymnia_calls_total',
       help: 'Calls by operation and outcome.',

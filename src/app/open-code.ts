@@ -121,6 +121,7 @@ function openChildren({ settings, clock, logger, parts, storage }: CodeDeps): Ch
     cpus: settings.WORKER_CPUS === 0 ? Math.max(1, availableParallelism() - 1) : settings.WORKER_CPUS,
     memoryMb: settings.WORKER_MEMORY_MB,
     niceness: settings.WORKER_NICENESS,
+    givingWay: storage.givingWay,
     tempFolder: join(storage.folder.tmp, 'children'),
     onDeath: (reason, { kind, userId }) => logger.warn('a child process died', { reason, kind, user: userId }),
     clock,

@@ -1,22 +1,91 @@
 import type { Settings } from '../config/options.ts';
-import { ConversationService, extractiveModel, type LanguageModel, ModelBook, OFFLINE_MODEL, SharedModel } from '../domains/conversation/index.ts';
-import type { MemoryService } from '../domains/memory/index.ts';
+import type { AdmissionGate } from '../domains/admission/index.ts';
+import {
+  ConversationService,
+  extractiveModel,
+  type LanguageModel,
+  ModelBook,
+  type ModelObserver,
+  OFFLINE_MODEL,
+  recoverTurns,
+  SharedModel,
+  type ShortTerm,
+} from '../domains/conversation/index.ts';
+import type { IdentityService } from '../domains/identity/index.ts';
+import { type Embedder, type MemoryService, type WorkMarks } from '../domains/memory/index.ts';
+import type { BoundOperation } from '../kernel/operation.ts';
 import { createAnthropicMessages } from '../providers/models/anthropic-messages.ts';
 import type { ModelHttpOptions } from '../providers/models/model-http.ts';
 import { createOpenAiChat, type OpenAiChatOptions } from '../providers/models/openai-chat.ts';
 import { type CommonParts, random } from './common-parts.ts';
+import type { EmbeddedStorage } from './storage.ts';
 
 interface ConversationParts extends CommonParts {
   readonly memory: MemoryService;
+  readonly storage: EmbeddedStorage;
+  readonly identity: IdentityService;
+  readonly gate: AdmissionGate;
+  /** A few of them are offered to models as tools. */
+  readonly operations: readonly BoundOperation[];
+  readonly embedder: Embedder | undefined;
+  readonly marks: WorkMarks;
+  readonly observer: ModelObserver;
+  readonly shortTerm: ShortTerm;
 }
 
-/** The conversation service with the models the options name. */
-export function openConversation({ settings, clock, parts, memory }: ConversationParts): ConversationService {
+/** The conversation service with the models the options name. What an earlier run left unanswered is ended beside its first work. */
+export function openConversation(deps: ConversationParts): ConversationService {
+  const { settings, clock, ids, parts, memory, storage, identity, gate, operations, embedder, marks, shortTerm } = deps;
+  const service = new ConversationService({
+    models: openModels(deps),
+    memory,
+    clock,
+    ids,
+    random,
+    authority: identity,
+    store: storage.conversations,
+    shortTerm,
+    marks,
+    gate,
+    operations,
+    ...(embedder === undefined ? {} : { embedModel: embedder.model }),
+    capacity: settings.MAX_CONCURRENT_CHAT_OPS,
+    maxPerUser: settings.MAX_CONCURRENT_OPS_PER_USER,
+    maxWaitingPerUser: settings.MAX_WAITING_PER_USER,
+    runMs: settings.CHAT_OP_TIMEOUT,
+    retentionMs: settings.CONVERSATION_RETENTION,
+    recallMs: settings.CHAT_RECALL_TIMEOUT,
+    limits: {
+      queueMs: settings.CHAT_QUEUE_TIMEOUT,
+      turnTokens: settings.CHAT_TURN_TOKENS,
+      historyTokens: settings.CHAT_HISTORY_TOKENS,
+      temporaryMs: settings.TEMPORARY_CHAT_AGE,
+      tokensPerDay: settings.CHAT_TOKENS_PER_DAY,
+      mcpWaitMs: settings.MCP_WAIT,
+    },
+  });
+  parts.own('conversations', service);
+  recover(deps, service.owner);
+  return service;
+}
+
+function openModels({ settings, clock, parts, observer }: ConversationParts): ModelBook {
   const share = ([name, model]: NamedModel): SharedModel =>
-    new SharedModel({ name, model, capacity: settings.CHAT_MODEL_CONCURRENCY, clock, random });
+    new SharedModel({ name, model, capacity: settings.CHAT_MODEL_CONCURRENCY, clock, random, observer });
   const [first = OFFLINE, ...more] = configuredModels({ settings, clock });
-  const models = parts.own('chat models', new ModelBook([share(first), ...more.map(share)]));
-  return new ConversationService({ models, memory, clock });
+  return parts.own('chat models', new ModelBook([share(first), ...more.map(share)]));
+}
+
+function recover({ storage, gate, identity, clock, logger, parts }: ConversationParts, owner: string): void {
+  const stopping = new AbortController();
+  const { conversations: store, work } = storage;
+  const recovered = recoverTurns({ store, work, quota: gate.quota, authority: identity, clock }, owner, stopping.signal).catch((error: unknown) => {
+    if (!stopping.signal.aborted) logger.error('interrupted answers could not be looked up', {}, error);
+  });
+  parts.onEnd('recovery of answers', async () => {
+    stopping.abort();
+    await recovered;
+  });
 }
 
 type NamedModel = readonly [name: string, model: LanguageModel];

@@ -1,6 +1,7 @@
 import type { AdmissionGate } from '../domains/admission/index.ts';
+import { sweepTurns } from '../domains/conversation/index.ts';
 import type { IdentityService } from '../domains/identity/index.ts';
-import { type Embedder, markOutdated, MemoryService, Sweeper, WorkMarks } from '../domains/memory/index.ts';
+import { type Embedder, markOutdated, MemoryService, Sweeper, type WorkMarks } from '../domains/memory/index.ts';
 import type { Settings } from '../config/options.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createOpenAiEmbedder } from '../providers/embedding/openai-embedder.ts';
@@ -12,6 +13,8 @@ interface MemoryDeps extends CommonParts {
   readonly identity: IdentityService;
   readonly gate: AdmissionGate;
   readonly embedder: Embedder | undefined;
+  /** The one of this server: sweeper and writers must see the same. */
+  readonly marks: WorkMarks;
 }
 
 /** The embedder the options name, if any. */
@@ -29,10 +32,9 @@ export function configuredEmbedder(settings: Settings, clock: Clock): Embedder |
 
 /** The memory service and its background work, which begins where the last start left off. */
 export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
-  const { settings, clock, ids, logger, storage, identity, gate, parts } = deps;
+  const { settings, clock, ids, logger, storage, identity, gate, marks, parts } = deps;
   const { memory: store, work, spool } = storage;
   const embedding = deps.embedder === undefined ? {} : { embedder: deps.embedder };
-  const marks = new WorkMarks(work);
   const limits = { embeddingQueryTimeoutMs: settings.EMBEDDING_QUERY_TIMEOUT };
   const service = new MemoryService({ store, clock, ids, marks, spool, limits, ...embedding });
   const sweeper = new Sweeper({
@@ -45,6 +47,7 @@ export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
     quota: gate.quota,
     embeddingBatch: settings.EMBEDDING_BATCH,
     intervalMs: settings.SWEEP_INTERVAL,
+    sweepTurns: (space, frame) => sweepTurns({ store: storage.conversations, quota: gate.quota, clock }, space, frame),
     ...embedding,
   });
   await markOutdated({ work, clock, notes: storage.notes, spaces: () => storage.files.list(), ...embedding });

@@ -8,9 +8,9 @@ import {
   type RepositoryService,
   sweepRepositoriesTask,
 } from '../domains/code/index.ts';
-import { bindConversationOperations } from '../domains/conversation/index.ts';
+import { bindConversationOperations, type ConversationService } from '../domains/conversation/index.ts';
 import { bindJobOperations, type JobService } from '../domains/jobs/index.ts';
-import { bindMemoryOperations, type Embedder } from '../domains/memory/index.ts';
+import { bindMemoryOperations, type Embedder, WorkMarks } from '../domains/memory/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createIds, type Ids } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -21,11 +21,13 @@ import type { McpEndpoint, McpEndpointDeps } from '../surfaces/mcp/index.ts';
 import { createCallObserver } from './call-observer.ts';
 import type { CommonParts } from './common-parts.ts';
 import { Metrics } from './metrics.ts';
+import { cleanUpTask, openCleanUp } from './open-clean-up.ts';
 import { openCode } from './open-code.ts';
 import { openConversation } from './open-conversation.ts';
 import { openGate } from './open-gate.ts';
 import { openJobs, openScheduler } from './open-jobs.ts';
 import { configuredEmbedder, openMemory } from './open-memory.ts';
+import { openShortTerm } from './open-short-term.ts';
 import { RunningParts } from './running-parts.ts';
 import { createServerControl, readServer } from './server-control.ts';
 import { createSpaceData } from './space-data.ts';
@@ -85,7 +87,7 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
   const metrics = parts.own(
     'metrics',
     new Metrics(
-      () => readServer(gate, jobs, storage),
+      () => readServer(gate, jobs, conversation, storage),
       () => storage.jobs.load(clock.now()),
       settings.DATA_DIR,
     ),
@@ -98,22 +100,29 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
   const observer = createCallObserver(logger, metrics);
   const jobs = openJobs({ ...common, storage, authority: identity, metrics });
   const gate = openGate({ ...common, storage, identity, observer, jobs, checkOutputs: overrides.checkOutputs === true });
-  const memory = await openMemory({ ...common, storage, identity, gate, embedder });
-  const conversation = openConversation({ ...common, memory });
-  const scheduler = openScheduler({ ...common, storage }, [sweepRepositoriesTask(repositories)]);
-  const operations = [
+  const marks = new WorkMarks(storage.work);
+  const memory = await openMemory({ ...common, storage, identity, gate, embedder, marks });
+  const shortTerm = openShortTerm(common);
+  const cleanUp = openCleanUp({ ...common, storage, identity, shortTerm });
+  const scheduler = openScheduler({ ...common, storage }, [sweepRepositoriesTask(repositories), cleanUpTask(cleanUp)]);
+  const stored = [
     ...bindMemoryOperations(memory),
     ...bindRepositoryOperations(repositories),
     ...bindCodeSearchOperations(search),
     ...bindCodeAnalysisOperations(analyses),
+  ];
+  const chats = { ...common, memory, storage, identity, gate, embedder, marks, operations: stored, observer: metrics.models, shortTerm };
+  const conversation = openConversation(chats);
+  const operations = [
+    ...stored,
     ...bindConversationOperations(conversation),
     ...bindJobOperations(jobs, scheduler),
-    ...bindIdentityOperations({ identity, standing: { of: (caller) => gate.standing(caller) } }),
-    ...bindAdmissionOperations(createServerControl({ gate, jobs, repositories, storage, clock, version })),
+    ...bindIdentityOperations({ identity, standing: { of: (caller) => gate.standing(caller) }, cleanUp }),
+    ...bindAdmissionOperations(createServerControl({ gate, jobs, repositories, conversation, storage, clock, version })),
     ...(overrides.extraOperations ?? []),
   ].map(overrides.wrapOperation ?? ((operation) => operation));
   await jobs.recover();
-  const { url, fetch, stop } = await serveHttp({ ...common, operations, gate, jobs, storage, metrics, version, overrides });
+  const { url, fetch, stop } = await serveHttp({ ...common, operations, gate, jobs, conversation, storage, metrics, version, overrides });
   // Only now: a start that fails, for instance on a taken port, must not use up the one showing of the first key.
   const first = await identity.bootstrap();
   jobs.start(operations, gate.quota);
@@ -145,6 +154,7 @@ interface HttpParts extends CommonParts {
   readonly operations: readonly BoundOperation[];
   readonly gate: AdmissionGate;
   readonly jobs: JobService;
+  readonly conversation: ConversationService;
   readonly storage: EmbeddedStorage;
   readonly metrics: Metrics;
   readonly version: string;
@@ -166,7 +176,7 @@ function mcpWhenAsked(deps: McpEndpointDeps): McpEndpoint {
 
 /** The surfaces on one listening socket, and the way to end them: users first, everything else after. */
 async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | 'fetch' | 'stop'>> {
-  const { settings, clock, ids, logger, parts, operations, gate, jobs, storage, metrics, version, overrides } = http;
+  const { settings, clock, ids, logger, parts, operations, gate, jobs, conversation, storage, metrics, version, overrides } = http;
   let draining = false;
   const extraTools = overrides.extraTools === undefined ? {} : { extraTools: overrides.extraTools };
   const app = createHttpApp({
@@ -183,6 +193,7 @@ async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | '
       maxBodyBytes: settings.MAX_BODY_BYTES,
       maxImportBytes: settings.MAX_IMPORT_BYTES,
       bodyTimeoutMs: settings.REQUEST_TIMEOUT,
+      shortTermMessages: settings.SHORT_TERM_MESSAGES,
     },
     isReady: () => !draining,
     isDraining: () => draining,
@@ -207,7 +218,7 @@ async function serveHttp(http: HttpParts): Promise<Pick<RunningServer, 'url' | '
   const stop = (graceMs = settings.DRAIN_TIMEOUT): Promise<void> => {
     draining = true;
     const cancelEnd = clock.after(graceMs, () => gate.endCalls());
-    const closed = Promise.all([listener.close(graceMs + LAST_ANSWERS_MS), jobs.drain(graceMs)]).finally(cancelEnd);
+    const closed = Promise.all([listener.close(graceMs + LAST_ANSWERS_MS), jobs.drain(graceMs), conversation.drain(graceMs)]).finally(cancelEnd);
     stopping ??= closed.then(() => parts[Symbol.asyncDispose]());
     return stopping;
   };

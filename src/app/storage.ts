@@ -1,11 +1,14 @@
+import type { ConversationStore } from '../domains/conversation/store.ts';
 import type { RepositoryStore } from '../domains/code/store.ts';
 import type { ImportSpool, SpaceWorkKind } from '../domains/memory/index.ts';
 import type { MemoryStore } from '../domains/memory/store.ts';
 import type { IdentityStore } from '../domains/identity/store.ts';
 import type { JobStore } from '../domains/jobs/store.ts';
+import { GivingWay } from '../kernel/giving-way.ts';
 import { createImportSpool } from '../storage/files/import-spool.ts';
 import { DataFolder } from '../storage/sqlite/data-folder.ts';
 import { SpaceFiles } from '../storage/sqlite/space-files.ts';
+import { createSqliteConversationStore } from '../storage/sqlite/sqlite-conversation-store.ts';
 import { createSqliteMemoryStore } from '../storage/sqlite/sqlite-memory-store.ts';
 import { createSqliteIdentityStore } from '../storage/sqlite/system/sqlite-identity-store.ts';
 import { createSqliteJobStore } from '../storage/sqlite/system/sqlite-job-store.ts';
@@ -28,6 +31,7 @@ export interface EmbeddedStorage {
   readonly folder: DataFolder;
   readonly files: SpaceFiles;
   readonly memory: MemoryStore;
+  readonly conversations: ConversationStore;
   readonly identity: IdentityStore;
   readonly jobs: JobStore;
   readonly repositories: RepositoryStore;
@@ -35,6 +39,8 @@ export interface EmbeddedStorage {
   readonly work: SpaceWorkStore<SpaceWorkKind>;
   readonly spool: ImportSpool;
   readonly notes: SettingsStore;
+  /** What its long work shares with that of child processes. */
+  readonly givingWay: GivingWay;
 }
 
 interface StorageDeps extends CommonParts {
@@ -57,11 +63,13 @@ export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedSt
     onCrash: (cause) => logger.error('The writer of system.db ended unasked; it starts again at the next write.', {}, cause),
   });
   parts.own('system.db', system);
-  const files = parts.own('space files', openSpaceFiles(folder.spaces, deps));
+  const givingWay = new GivingWay(clock);
+  const files = parts.own('space files', openSpaceFiles(folder, givingWay, deps));
   return {
     folder,
     files,
     memory: createSqliteMemoryStore(files),
+    conversations: createSqliteConversationStore(files),
     identity: createSqliteIdentityStore(system),
     jobs: createSqliteJobStore(system),
     repositories: createSqliteRepositoryStore(system),
@@ -69,12 +77,15 @@ export async function openEmbeddedStorage(deps: StorageDeps): Promise<EmbeddedSt
     work: createSqliteSpaceWorkStore<SpaceWorkKind>(system),
     spool: createImportSpool({ folder: folder.spool, ids }),
     notes: createSqliteSettingsStore(system),
+    givingWay,
   };
 }
 
-function openSpaceFiles(folder: string, { settings, clock, logger, vectors, watch }: StorageDeps): SpaceFiles {
+function openSpaceFiles(folder: DataFolder, givingWay: GivingWay, { settings, clock, logger, vectors, watch }: StorageDeps): SpaceFiles {
   return new SpaceFiles({
-    folder,
+    folder: folder.spaces,
+    archive: folder.archive,
+    givingWay,
     clock,
     logger,
     readers: settings.STORAGE_READERS,

@@ -13,7 +13,41 @@ it.each([
   expect(() => settingsWith(settings)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/sk-|pass-word/) }));
 });
 
+it.each([
+  'redis.example:6379',
+  'http://redis.example',
+  'redis://',
+  'redis://redis.example/zero',
+  'redis://redis.example/0?family=6',
+  'redis://:pass-word#1@redis.example',
+  'redis://:pass-word/1@redis.example',
+  'redis://:pass-word%@redis.example',
+  'redis://ann@redis.example',
+  'unix://run/redis.sock',
+  'unix:///run/redis.sock?database=pass-word',
+  'unix://:pass-word@1@/run/redis.sock',
+])('refuses %s as REDIS_URL, without repeating it', (url) => {
+  expect(() => settingsWith({ REDIS_URL: url })).toThrow(/REDIS_URL must be a redis:/);
+  expect(() => settingsWith({ REDIS_URL: url })).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/pass-word|example/) }));
+});
+
+it.each([
+  'redis://127.0.0.1',
+  'redis://[::1]:6379/',
+  'rediss://:p%40ss@redis.example:6380/15',
+  'redis://ann:pass@redis',
+  'unix:///run/redis.sock',
+  'unix://ann:pass@/run/redis.sock?db=2',
+])('takes %s as REDIS_URL', (url) => {
+  expect(loadSettings({ env: { REDIS_URL: url }, flags: [] }).REDIS_URL).toBe(url);
+});
+
 it('needs nothing but OPENAI_API_KEY for gpt-4o-mini', () => {
   const settings = loadSettings({ env: { OPENAI_API_KEY: 'sk-1' }, flags: [] });
   expect(settings).toMatchObject({ OPENAI_API_KEY: 'sk-1', OPENAI_MODELS: ['gpt-4o-mini'], OPENAI_BASE_URL: 'https://api.openai.com/v1' });
+});
+
+it('archives nobody before they count as inactive, and takes 0 for never', () => {
+  expect(() => settingsWith({ ARCHIVE_AFTER: 1000 })).toThrow(/ARCHIVE_AFTER \(1000\) is less than INACTIVE_AFTER/);
+  expect(settingsWith({ ARCHIVE_AFTER: 0 }).ARCHIVE_AFTER).toBe(0);
 });

@@ -113,6 +113,23 @@ function isPlainUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
+/** Every form the Redis client understands, and nothing it would pass over. */
+function isRedisUrl(text: string): boolean {
+  if (!isPercentText(text)) return false;
+  if (text.startsWith('unix:')) return /^unix:\/\/([^:@/?#]*:[^:@/?#]+@)?\/[^?#]+(\?db=\d+)?$/.test(text);
+  const url = URL.parse(text);
+  if (url === null || !/^rediss?:$/.test(url.protocol) || url.hostname === '') return false;
+  return (url.username === '' || url.password !== '') && /^(\/\d*)?$/.test(url.pathname) && url.search === '' && url.hash === '';
+}
+
+function isPercentText(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
+}
+
 function refuseContradictions(settings: Settings): void {
   const refuse = (isWrong: boolean, sentence: string): void => {
     if (isWrong) throw new PolymniaError('invalid_input', sentence);
@@ -153,8 +170,16 @@ function refuseContradictions(settings: Settings): void {
     refuse(!/^[\x21-\x7e]*$/.test(settings[name]), `${name} holds characters that no key has, such as a space or a line end.`);
   }
   refuse(
+    settings.REDIS_URL !== '' && !isRedisUrl(settings.REDIS_URL),
+    'REDIS_URL must be a redis://, rediss:// or unix:// URL with at most a user and password, a port and the number of a database; in a password write @ : / ? # % as %40 %3A %2F %3F %23 %25.',
+  );
+  refuse(
     settings.STORAGE_READERS === 1,
     'STORAGE_READERS is 1, but must be at least 2, so that one is always free for short reads (0 = choose by cores).',
+  );
+  refuse(
+    settings.ARCHIVE_AFTER > 0 && settings.ARCHIVE_AFTER < settings.INACTIVE_AFTER,
+    `ARCHIVE_AFTER (${settings.ARCHIVE_AFTER}) is less than INACTIVE_AFTER (${settings.INACTIVE_AFTER}), but must be at least as long, or 0 for never.`,
   );
   refuse(!LOG_LEVELS.includes(settings.LOG_LEVEL), `LOG_LEVEL is "${settings.LOG_LEVEL}", but must be one of ${LOG_LEVELS.join(', ')}.`);
   refuse(

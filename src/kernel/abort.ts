@@ -60,6 +60,18 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>
   });
 }
 
+/** What the promise gives, or undefined when that takes longer than `ms` (Infinity = no limit); the promise itself goes on. Rejects as it does. */
+export async function within<T>(clock: Pick<Clock, 'after'>, promise: Promise<T>, ms: number): Promise<T | undefined> {
+  if (ms === Infinity) return promise;
+  const late = Promise.withResolvers<undefined>();
+  const cancel = clock.after(ms, () => late.resolve(undefined));
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    cancel();
+  }
+}
+
 /** Waits `ms` by the clock, or rejects when the signal aborts. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -56,7 +56,7 @@ export function isSpaceKey(text: string): boolean {
 }
 
 /** Every kind of record id there is, with the noun messages use for it. */
-export const RECORD_NOUNS = { mem: 'memory', repo: 'repository' } as const;
+export const RECORD_NOUNS = { mem: 'memory', repo: 'repository', conv: 'conversation', turn: 'turn' } as const;
 export type RecordKind = keyof typeof RECORD_NOUNS;
 
 /** What a public record id says: its kind, the space that holds it, and the record's own UUIDv7. */

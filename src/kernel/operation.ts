@@ -46,8 +46,23 @@ export interface Caller {
   readonly group: string;
   /** Share of contended resources; 1 is usual. */
   readonly weight: number;
+  /** Share of the group as a whole, where it is a service's: the gate sets it. */
+  readonly groupWeight?: number;
   /** The user's own limits where they differ from the server's. */
   readonly limits: UserLimits;
+}
+
+/** On whose account work stands in fair lines. */
+export interface Flow {
+  readonly user: string;
+  readonly group: string;
+  readonly weight: number;
+  /** Of the group as a whole; absent = 1, or the user's own where it is its own group. */
+  readonly groupWeight?: number;
+}
+
+export function flowOf({ userId: user, group, weight, groupWeight }: Caller): Flow {
+  return { user, group, weight, ...(groupWeight === undefined ? {} : { groupWeight }) };
 }
 
 /** Per-user overrides; an absent field means the server's option. */
@@ -98,9 +113,9 @@ export interface Progress {
   readonly message?: string;
 }
 
-/** Storage reserved before it is spent; settle it with what was really used, or dispose it to give all back. */
+/** Storage or tokens reserved before they are spent; settle it with what was really used, or dispose it to give all back. */
 export interface Reservation extends Disposable {
-  settle(actualBytes: number): void;
+  settle(used: number): void;
 }
 
 /** A space's payer's storage account. */
@@ -228,9 +243,13 @@ export interface Operation<Service, Input extends z.ZodObject, Output extends z.
   readonly upload?: { readonly mediaType: string };
   /** REST answers with a stream of JSON lines when asked for `application/x-ndjson`. */
   stream?(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): AsyncIterable<unknown>;
+  /** Its stream is a run of events with a place each (`type`, `seq`): REST answers with them when asked for `text/event-stream`, and a reader resumes by its input's `after`. */
+  readonly numberedEvents?: true;
   readonly deprecated?: { readonly since: string; readonly sunset: string; readonly use: string };
   /** Waits for what happens elsewhere rather than works: takes no permit, and has no time-out but the one its input names. */
   readonly waits?: true;
+  /** With `waits`: its service keeps a bounded line a user of its own, so its calls do not count among those that wait for jobs. */
+  readonly ownLine?: true;
   /** Runs as a job: the lane must be one of {@link JOB_LANES}. Without it a call ends with its request. */
   readonly job?: JobRules<z.output<Input>>;
   run(this: void, service: Service, input: z.output<Input>, ctx: OperationContext): Promise<z.output<Output>>;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { BoundOperation, Scope } from '../../src/kernel/operation.ts';
-import { COVERAGE, type Coverage, type Estate, ID_FIELD, type IdKind, idOf, matrixBench, randomId, settle } from '../support/id-coverage.ts';
+import { COVERAGE, type Coverage, type Estate, ID_FIELD, type IdKind, idOf, matrixBench, randomId, settle, talkOf } from '../support/id-coverage.ts';
 import { expectNoLeaks, type Resources, resourcesNow } from '../support/leaks.ts';
 import { canary, type Citizen, openTown, type Town } from '../support/town.ts';
 import type { Answer, Caller, Input } from '../support/wire.ts';
@@ -21,7 +21,7 @@ interface Attacker {
   readonly skips?: (operation: BoundOperation) => boolean;
 }
 
-const EVERY_KIND: readonly IdKind[] = ['memory', 'space', 'user', 'key', 'import', 'cursor', 'job', 'repository'];
+const EVERY_KIND: readonly IdKind[] = ['memory', 'space', 'user', 'key', 'import', 'cursor', 'job', 'repository', 'conversation', 'turn'];
 
 let before: Resources;
 let town: Town;
@@ -59,12 +59,12 @@ async function gather(): Promise<readonly Attacker[]> {
   await town.done(town.admin, 'revoke_key', { keyId: revoked.id });
   const limited = await town.keyFor(alice.id, { spaces: [estate.sharedSpace] });
   const stripped = await town.keyFor(alice.id, { scopes: ['on_behalf'] });
-  const first = await town.citizen('service one', { scopes: ['memory:read', 'memory:write', 'on_behalf'] });
-  const second = await town.citizen('service two', { scopes: ['memory:read', 'memory:write', 'on_behalf'] });
+  const first = await town.citizen('service one', { scopes: ['memory:read', 'memory:write', 'chat', 'on_behalf'] });
+  const second = await town.citizen('service two', { scopes: ['memory:read', 'memory:write', 'chat', 'on_behalf'] });
   serviceEstate = await customerEstate({ key: first.key, onBehalfOf: 'carol' });
-  const customer: readonly Scope[] = ['memory:read', 'memory:write'];
-  const member: readonly Scope[] = [...customer, 'code:read', 'code:write', 'chat', 'keys:manage', 'spaces:manage'];
-  const memoryKinds: readonly IdKind[] = ['memory', 'space', 'import', 'cursor', 'job', 'repository'];
+  const customer: readonly Scope[] = ['memory:read', 'memory:write', 'chat'];
+  const member: readonly Scope[] = [...customer, 'code:read', 'code:write', 'keys:manage', 'spaces:manage'];
+  const memoryKinds: readonly IdKind[] = ['memory', 'space', 'import', 'cursor', 'job', 'repository', 'conversation', 'turn'];
   return [
     { who: 'a stranger', holds: member, caller: bob, estate, kinds: EVERY_KIND },
     { who: 'a disabled user', holds: member, caller: dora, estate, kinds: EVERY_KIND, code: 'unauthenticated' },
@@ -84,7 +84,7 @@ async function gather(): Promise<readonly Attacker[]> {
       holds: member,
       caller: { key: limited.secret },
       estate,
-      kinds: ['memory', 'space', 'job', 'repository'],
+      kinds: ['memory', 'space', 'job', 'repository', 'conversation', 'turn'],
       skips: manages,
     },
     { who: 'a reader of a shared space', holds: member, caller: rita, estate, kinds: memoryKinds, skips: manages },
@@ -108,6 +108,11 @@ async function gather(): Promise<readonly Attacker[]> {
   ];
 }
 
+/** Conversations lie in personal spaces alone. */
+function mayBeShared({ target }: BoundOperation, ids: Coverage['ids']): boolean {
+  return target.kind === 'record' ? ['mem', 'repo'].includes(target.idKind) : target.kind !== 'none' && 'space' in ids;
+}
+
 /** The owner of a shared space, and members of it, rightly see what these work on; they have tests of their own below. */
 function manages({ scope }: BoundOperation): boolean {
   return scope === 'spaces:manage' || scope === 'keys:manage';
@@ -128,6 +133,7 @@ async function customerEstate(customer: Caller): Promise<Estate> {
     memory: String(memory['id']),
     importId: String(imported['importId']),
     job: job.id,
+    ...(await talkOf(town, customer, serviceSecret)),
     cursors: { ...estate.cursors, search_memory: await cursor('search_memory'), export_memories: await cursor('export_memories') },
   };
 }
@@ -212,7 +218,7 @@ describe('the matrix knows every operation', () => {
 describe('every operation × every kind of id × everybody else', () => {
   for (const { surface, call, has } of surfaces) {
     it(`[P2-id-swap] answers a foreign id as a random one, over ${surface}`, async () => {
-      const kept = JSON.stringify([await town.exported(alice), await town.exported(alice, `?space=${estate.sharedSpace}`)]);
+      const kept = await everythingOf(alice);
       let compared = 0;
       for (const attacker of attackers) {
         for (const operation of town.server.operations) {
@@ -221,8 +227,13 @@ describe('every operation × every kind of id × everybody else', () => {
         }
       }
       expect(compared).toBeGreaterThan(surface === 'REST' ? 250 : 100);
-      expect(JSON.stringify([await town.exported(alice), await town.exported(alice, `?space=${estate.sharedSpace}`)])).toBe(kept);
+      expect(await everythingOf(alice)).toBe(kept);
     });
+  }
+
+  async function everythingOf(owner: Citizen): Promise<string> {
+    const memories = [await town.exported(owner), await town.exported(owner, `?space=${estate.sharedSpace}`)];
+    return JSON.stringify([...memories, await town.done(owner, 'get_conversation', { id: estate.conversation })]);
   }
 
   async function attack(attacker: Attacker, operation: BoundOperation, call: (typeof surfaces)[number]['call']): Promise<number> {
@@ -241,6 +252,8 @@ describe('every operation × every kind of id × everybody else', () => {
         kind === 'memory' ||
         kind === 'job' ||
         kind === 'repository' ||
+        kind === 'conversation' ||
+        kind === 'turn' ||
         field === 'space' ||
         field === 'spaceId' ||
         operation.name === 'retrieve_memory';
@@ -277,8 +290,9 @@ describe('every operation × every kind of id × everybody else', () => {
 
 describe('roles and scopes inside what one may see', () => {
   it('[P2-reader-role] lets a reader read and refuses every write, in one voice for what is there and what is not', async () => {
-    for (const operation of town.server.operations.filter(({ target, effect }) => target.kind !== 'none' && effect !== 'read')) {
+    for (const operation of town.server.operations.filter(({ effect }) => effect !== 'read')) {
       const { ids, input } = coverageOf(operation);
+      if (!mayBeShared(operation, ids)) continue;
       const base = input(estate);
       const isRecord = operation.target.kind === 'record';
       const field = operation.target.kind === 'record' ? operation.target.field : 'space';

@@ -91,7 +91,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 function environment(dataDir: string, settings: Partial<Settings>): Record<string, string> {
   const options = Object.entries(settings).map(([name, value]) => [`POLYMNIA_${name}`, String(value)]);
   const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
-  return { PATH, NODE_COMPILE_CACHE, HOME: dataDir, ...Object.fromEntries(options) };
+  // What else runs on this machine is none of a test's business.
+  return { PATH, NODE_COMPILE_CACHE, HOME: dataDir, POLYMNIA_CHAT_PROBE: 'false', ...Object.fromEntries(options) };
 }
 
 async function untilPublished(

@@ -14,7 +14,14 @@ export interface CliResult {
 const NOT_HERE = (): never => {
   throw new Error('this command is not for a client of a running server');
 };
-const hooks: CliHooks = { serve: NOT_HERE, spawnServer: NOT_HERE, restore: NOT_HERE, inspectOffline: NOT_HERE };
+const hooks: CliHooks = {
+  serve: NOT_HERE,
+  spawnServer: NOT_HERE,
+  restore: NOT_HERE,
+  inspectOffline: NOT_HERE,
+  checkModels: NOT_HERE,
+  checkRedis: NOT_HERE,
+};
 
 /** Runs one command of the command line as a client of the server at `url`. */
 export async function runCommand(server: { readonly url: string; readonly key: string }, argv: readonly string[], input = ''): Promise<CliResult> {

@@ -50,7 +50,12 @@ const OWN: readonly string[] = [
 
 /** Every string of the public lists, if they are there, and our own. No string twice. */
 export function hostileStrings(): readonly string[] {
-  return [...new Set([...OWN, ...publicList('naughty-strings.json'), ...publicList('hostile-inputs.json')])];
+  return [...new Set([...OWN, ...publicList('naughty-strings.json'), ...hostileInputs()])];
+}
+
+/** Inputs that must be refused or stay inert, from the public list if it is there, and our own. No string twice. */
+export function hostileInputs(): readonly string[] {
+  return [...new Set([...OWN, ...publicList('hostile-inputs.json')])];
 }
 
 function publicList(name: string): readonly string[] {

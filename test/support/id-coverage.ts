@@ -7,7 +7,7 @@ import type { Citizen, Town } from './town.ts';
 import type { Caller, Input } from './wire.ts';
 
 /** Kinds of ids an operation may be given. */
-export type IdKind = 'memory' | 'space' | 'user' | 'key' | 'import' | 'cursor' | 'job' | 'repository';
+export type IdKind = 'memory' | 'space' | 'user' | 'key' | 'import' | 'cursor' | 'job' | 'repository' | 'conversation' | 'turn';
 
 /** What alice has: everything somebody else may try to reach. */
 export interface Estate {
@@ -21,6 +21,8 @@ export interface Estate {
   readonly job: string;
   readonly repository: string;
   readonly sharedRepository: string;
+  readonly conversation: string;
+  readonly turn: string;
   /** A folder of the server that everybody may index. */
   readonly source: string;
   /** A cursor of the operation, made by its owner in the owner's own things. */
@@ -79,7 +81,18 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
   batch_analyze: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
   get_analysis: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
   read_code: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository, path: 'harbour.py' }) },
-  complete_chat: { ids: { space: 'space' }, input: () => ({ messages: [{ role: 'user', content: 'harbour canary lighthouse' }] }) },
+  chat: { ids: { conversation: 'conversation' }, input: () => ({ message: 'harbour canary lighthouse' }) },
+  complete_chat: { ids: { conversation: 'conversation' }, input: () => ({ messages: [{ role: 'user', content: 'harbour canary lighthouse' }] }) },
+  get_context: { ids: { conversation: 'conversation' }, input: () => ({ query: 'harbour canary lighthouse' }) },
+  list_conversations: { ids: { cursor: 'cursor' }, input: () => ({ limit: 1 }) },
+  get_conversation: { ids: { id: 'conversation' }, input: ({ conversation }) => ({ id: conversation }) },
+  delete_conversation: {
+    ids: { id: 'conversation' },
+    input: ({ conversation }) => ({ id: conversation }),
+    victim: async (town, { owner }) => ({ id: (await town.done(owner, 'chat', { message: fresh() }))['conversation'] }),
+  },
+  get_turn: { ids: { id: 'turn' }, input: ({ turn }) => ({ id: turn }) },
+  stop_turn: { ids: { id: 'turn' }, input: ({ turn }) => ({ id: turn }) },
   list_models: { ids: {}, input: () => ({}) },
   whoami: { ids: {}, input: () => ({}) },
   get_job: { ids: { id: 'job' }, input: ({ job }) => ({ id: job }) },
@@ -142,6 +155,7 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
     },
   },
   list_audit: { ids: { actor: 'user', subject: 'user', cursor: 'cursor' }, input: () => ({ limit: 1 }), as: 'admin' },
+  clean_up: { ids: {}, input: () => ({ dryRun: true }), as: 'admin' },
   show_lanes: { ids: {}, input: () => ({}), as: 'admin' },
   show_usage: { ids: {}, input: () => ({}), as: 'admin' },
   show_locks: { ids: {}, input: () => ({}), as: 'admin' },
@@ -154,7 +168,7 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
 };
 
 /** Names of fields that hold ids; `id` inside a longer word is none. */
-export const ID_FIELD = /^(id|space|spaces|repository|repositories|cursor|actor|subject|payer|member|author|owner)$|Ids?$/;
+export const ID_FIELD = /^(id|space|spaces|repository|repositories|conversation|cursor|actor|subject|payer|member|author|owner)$|Ids?$/;
 
 /** What the field of an operation must be given to reach into the estate. */
 export function idOf(estate: Estate, kind: IdKind, operation: string): string {
@@ -173,6 +187,10 @@ export function idOf(estate: Estate, kind: IdKind, operation: string): string {
       return estate.job;
     case 'repository':
       return estate.repository;
+    case 'conversation':
+      return estate.conversation;
+    case 'turn':
+      return estate.turn;
     case 'cursor': {
       const cursor = estate.cursors[operation];
       if (cursor === undefined) throw new Error(`the estate has no cursor of ${operation}`);
@@ -190,6 +208,10 @@ export function randomId(kind: IdKind, real: string): string {
       return formatRecordId({ kind: 'mem', space: ids.spaceKey(), uuid: ids.uuid() });
     case 'repository':
       return formatRecordId({ kind: 'repo', space: ids.spaceKey(), uuid: ids.uuid() });
+    case 'conversation':
+      return formatRecordId({ kind: 'conv', space: ids.spaceKey(), uuid: ids.uuid() });
+    case 'turn':
+      return formatRecordId({ kind: 'turn', space: ids.spaceKey(), uuid: ids.uuid() });
     case 'space':
     case 'user':
     case 'key':
@@ -241,6 +263,14 @@ async function repositoryOf(town: Town, owner: Caller, input: Input): Promise<st
   return repository.id;
 }
 
+/** Two conversations with `canary` in all of them, so that a page of one has a next one. */
+export async function talkOf(town: Town, owner: Caller, canary: string): Promise<Pick<Estate, 'conversation' | 'turn'>> {
+  const message = `harbour lighthouse ${canary}`;
+  await town.done(owner, 'chat', { message, conversation: `${canary} as well` });
+  const { conversation, turn } = await town.done(owner, 'chat', { message, conversation: canary });
+  return { conversation: String(conversation), turn: String(turn) };
+}
+
 /** Everything of a citizen's that an id can name, with `canary` in all of it. */
 export async function settle(town: Town, owner: Citizen, canary: string, members: (space: string) => Promise<void>): Promise<Estate> {
   const content = `harbour lighthouse ${canary}`;
@@ -258,6 +288,7 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
   const source = await town.sources(HARBOUR);
   const repository = await repositoryOf(town, owner, { source, name: canary });
   await repositoryOf(town, owner, { source, name: `${canary} as well` });
+  const talk = await talkOf(town, owner, canary);
   const sharedRepository = await repositoryOf(town, owner, { source, name: `shared ${canary}`, space: sharedSpace });
   return {
     owner,
@@ -270,6 +301,7 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
     job: await jobOf(town, owner, 'succeeded', canary),
     repository,
     sharedRepository,
+    ...talk,
     source,
     cursors: await cursorsOf(town, owner, sharedSpace),
   };
@@ -281,6 +313,7 @@ async function cursorsOf(town: Town, owner: Citizen, spaceId: string): Promise<R
     ['export_memories', owner, { limit: 1 }],
     ['list_jobs', owner, { limit: 1 }],
     ['list_repositories', owner, { limit: 1 }],
+    ['list_conversations', owner, { limit: 1 }],
     ['search_code', owner, { query: 'harbour', limit: 1 }],
     ['list_all_jobs', town.admin, { limit: 1 }],
     ['list_keys', owner, { limit: 1 }],

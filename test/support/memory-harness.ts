@@ -62,6 +62,7 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
   const system = await SystemDatabase.open({ path: join(folder, 'system.db'), clock: systemClock });
   const files = new SpaceFiles({
     folder: join(folder, 'spaces'),
+    archive: join(folder, 'archive'),
     // Deadlines are the service's, so they are read on its clock; what the storage waits for is real.
     clock: { ...systemClock, monotonic: () => clock.monotonic() },
     logger: silentLogger,

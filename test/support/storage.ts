@@ -20,6 +20,7 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 export function fixtureFiles(folder: string, options: Partial<SpaceFilesOptions> = {}): SpaceFiles {
   return new SpaceFiles({
     folder: join(folder, 'spaces'),
+    archive: join(folder, 'archive'),
     clock: systemClock,
     logger: silentLogger,
     readers: 2,

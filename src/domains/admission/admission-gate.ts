@@ -220,7 +220,7 @@ export class AdmissionGate implements Gate, Disposable {
     const deadline = startDeadline(this.#deps.clock, timeoutMs, timeoutName, options.signal);
     const live = this.#live.add(principal, spaces, deadline);
     try {
-      const leave = operation.waits === true ? this.#waiting.enter(principal.caller.userId) : await this.#enter(passage, deadline);
+      const leave = operation.waits === true ? this.#wait(passage) : await this.#enter(passage, deadline);
       return this.#admitted(passage, { input, spaces, deadline, live, leave });
     } catch (failure) {
       live[Symbol.dispose]();
@@ -258,12 +258,16 @@ export class AdmissionGate implements Gate, Disposable {
     }
   }
 
+  #wait({ operation, principal }: Passage): Leave {
+    return operation.ownLine === true ? () => {} : this.#waiting.enter(principal.caller.userId);
+  }
+
   /** A lane permit and one of the user's own slots, never holding the former while waiting for the latter. */
   async #enter(passage: Passage, deadline: Deadline): Promise<Leave> {
     const { operation, principal, startedAt } = passage;
     const { userId, group, weight } = principal.caller;
     const gate = this.#lanes.gate(operation.lane, operation.effect);
-    const groupWeight = group === userId ? weight : this.#deps.serviceShare;
+    const groupWeight = this.#groupWeight(principal.caller);
     const cost = this.#estimates.get(operation.name) ?? FIRST_ESTIMATE;
     const request = { user: userId, group, weight, groupWeight, cost, signal: deadline.signal, deadlineAt: deadline.at };
     using _line = this.#slots.line(userId);
@@ -306,7 +310,10 @@ export class AdmissionGate implements Gate, Disposable {
   #context(passage: Passage, spaces: readonly SpaceAccess[], deadline: Deadline): OperationContext {
     const { principal, options } = passage;
     return {
-      caller: principal.caller,
+      caller:
+        principal.caller.group === principal.caller.userId
+          ? principal.caller
+          : { ...principal.caller, groupWeight: this.#groupWeight(principal.caller) },
       credential: principal.credential,
       spaces,
       signal: deadline.signal,
@@ -330,6 +337,10 @@ export class AdmissionGate implements Gate, Disposable {
       admitted[Symbol.dispose]();
     });
     return await orStopped(this.#deps.clock, work, admitted.deadline.signal);
+  }
+
+  #groupWeight({ userId, group, weight }: Caller): number {
+    return group === userId ? weight : this.#deps.serviceShare;
   }
 
   #learn(name: string, cost: number): void {

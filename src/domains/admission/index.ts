@@ -1,4 +1,5 @@
 export { AdmissionGate, type AdmissionDeps } from './admission-gate.ts';
+export { LiveCalls } from './live-calls.ts';
 export type { LaneLimits, LaneState, LaneTable } from './lanes.ts';
 export type { CallerStanding, CallOptions, CallOutcome, Gate, PresentedCredential, RateStanding, StreamOutcome } from './model.ts';
 export type { Authority, AuthorityChange, CallObserver, CallRecord, JobCall, JobDoor, StorageAccounts } from './ports.ts';

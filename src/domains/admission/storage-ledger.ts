@@ -2,6 +2,7 @@ import { BoundedMap } from '../../kernel/bounded-map.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Reservation, SpaceAccess, StorageQuota } from '../../kernel/operation.ts';
+import { createReservation } from '../../kernel/reservation.ts';
 import type { StorageAccounts } from './ports.ts';
 
 /** Accounts held in memory; one that is in nobody's use is read again when needed. */
@@ -81,20 +82,14 @@ export class StorageLedger implements StorageQuota {
 
   #open(payer: string, account: Account, bytes: number): Reservation {
     const chain = account.group === undefined ? [account] : [account, account.group];
-    let open = true;
-    const end = (actual: number): void => {
-      if (!open) return;
-      open = false;
-      cancelExpiry();
+    for (const each of chain) each.reserved += bytes;
+    return createReservation(this.#deps.clock, RESERVATION_TTL_MS, (actual) => {
       for (const each of chain) {
         each.reserved -= bytes;
         each.used = Math.max(0, each.used + actual);
       }
       if (actual !== 0) this.#unsaved.add(payer);
-    };
-    const cancelExpiry = this.#deps.clock.after(RESERVATION_TTL_MS, () => end(0));
-    for (const each of chain) each.reserved += bytes;
-    return { settle: end, [Symbol.dispose]: () => end(0) };
+    });
   }
 
   async #account(payer: string): Promise<Account> {

@@ -2,7 +2,7 @@ import { abortError } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { notFound, PolymniaError } from '../../kernel/errors.ts';
 import { parseRecordId, RECORD_NOUNS } from '../../kernel/ids.ts';
-import type { OperationContext } from '../../kernel/operation.ts';
+import { flowOf, type OperationContext } from '../../kernel/operation.ts';
 import type { QueryEmbedding } from '../memory/index.ts';
 import { type PublishedIndex, REPOSITORY_KIND } from './model.ts';
 import type { IndexFolders, SyncJobs } from './ports.ts';
@@ -201,8 +201,7 @@ async function inEach<T extends object>(
   lookUp: LookUp<T>,
 ): Promise<readonly Searched<T>[]> {
   const { caller, signal, deadlineAt, meter } = ctx;
-  const { userId: user, group, weight } = caller;
-  const call: IndexCall = { flow: { user, group, weight }, signal, deadlineAt, meter };
+  const call: IndexCall = { flow: flowOf(caller), signal, deadlineAt, meter };
   const endAt = Math.min(deps.clock.monotonic() + MAX_BUDGET_MS, deadlineAt - ANSWER_MS);
   const answers: Searched<T>[] = [];
   let next = 0;

@@ -1,3 +1,5 @@
+import type { RecordKind } from '../../kernel/ids.ts';
+
 /** One message of a conversation, as models read them. */
 export type ModelMessage =
   | { readonly role: 'system' | 'user'; readonly content: string }
@@ -34,3 +36,26 @@ export interface Passage {
   readonly source: string;
   readonly text: string;
 }
+
+/** A call of a tool inside a turn, with what came of it. */
+export interface ToolStep {
+  readonly call: ToolCall;
+  /** What the model was given: JSON or a sentence, cut to a limit. */
+  readonly result: string;
+}
+
+/** One finished turn, as the turns after it see it. */
+export interface Exchange {
+  /** Its number in the conversation, from 1; turns that failed leave gaps. */
+  readonly turn: number;
+  readonly user: string;
+  readonly assistant: string;
+  readonly steps: readonly ToolStep[];
+}
+
+export const TURN_STATES = ['queued', 'running', 'done', 'stopped', 'failed'] as const;
+/** `queued → running → done | stopped | failed`. */
+export type TurnState = (typeof TURN_STATES)[number];
+
+export const CONVERSATION_KIND = 'conv' satisfies RecordKind;
+export const TURN_KIND = 'turn' satisfies RecordKind;

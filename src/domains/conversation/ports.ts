@@ -1,4 +1,5 @@
-import type { FinishReason, ModelMessage, ModelTool, Passage, ToolCall, TokenUsage } from './model.ts';
+import type { SpaceKey } from '../../kernel/ids.ts';
+import type { Exchange, FinishReason, ModelMessage, ModelTool, Passage, ToolCall, TokenUsage } from './model.ts';
 
 /** What a model is asked. Absent settings are the provider's own defaults. */
 export interface ModelRequest {
@@ -31,4 +32,20 @@ export interface LanguageModel {
    * `upstream_failed` (anything else it did wrong), `timed_out` (the message names the limit), or the signal's error.
    */
   stream(request: ModelRequest, options: { readonly signal: AbortSignal }): AsyncIterable<ModelEvent>;
+}
+
+/**
+ * The last exchanges of conversations, kept for an hour after they were written: a cache beside the store, which has them all
+ * and is asked when this has nothing. Bounded: of a conversation that is too large the newest exchanges are kept.
+ *
+ * Nothing here rejects: what fails, or takes longer than 100 ms, counts as not there. Whoever reads compares the number of the last
+ * exchange with the store's, so one that is out of date does no harm.
+ */
+export interface ShortTerm extends AsyncDisposable {
+  /** Oldest first; undefined when nothing is kept. */
+  read(space: SpaceKey, conversation: string): Promise<readonly Exchange[] | undefined>;
+  /** In place of what was kept. Oldest first. */
+  write(space: SpaceKey, conversation: string, exchanges: readonly Exchange[]): Promise<void>;
+  /** Forgets one conversation, or with undefined all of the space. */
+  drop(space: SpaceKey, conversation?: string): Promise<void>;
 }

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness[Symbol.asyncDispose]());
 
-const recall = (ctx = harness.as('ann')) => recallFor({ memory: harness.service, clock }, ASKED, ctx);
+const recall = (ctx = harness.as('ann')) => recallFor({ memory: harness.service, clock, recallMs: 300 }, ASKED, ctx);
 
 /** Makes the embedder hang; resolves when it does. */
 function hang(): Promise<void> {
@@ -61,4 +61,14 @@ it('goes without memories when they cannot be read, and with them when they can'
   breaks = false;
   expect(await recall()).toMatchObject({ state: 'done', passages: [{ text: 'The key is under the mat.' }] });
   expect(await recall(harness.as('bob'))).toEqual({ state: 'done', passages: [] });
+});
+
+it('takes one of the exchanges that began with the same question, so that what answers it has a place', async () => {
+  const cid = harness.as('cid');
+  await harness.service.store({ content: 'User: I always hide our key under the old mat.\n\nAssistant: I see.' }, cid);
+  for (let n = 0; n < 8; n++) await harness.service.store({ content: `User: Where is the key?\n\nAssistant: I see. (${n})` }, cid);
+  const { passages } = await recall(cid);
+  const questions = passages.map(({ text }) => text.split('\n')[0]);
+  expect(questions).toHaveLength(2);
+  expect(questions).toEqual(expect.arrayContaining(['User: I always hide our key under the old mat.', 'User: Where is the key?']));
 });

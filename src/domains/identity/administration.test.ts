@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { OperationContext, Principal } from '../../kernel/operation.ts';
 import { type IdentityTestKit, openIdentityTestKit, type TestUser } from './identity-test-kit.ts';
-import { bindIdentityOperations, identityOperations } from './index.ts';
+import { bindIdentityOperations, CleanUp, identityOperations } from './index.ts';
 
 let kit: IdentityTestKit;
 let ada: TestUser;
@@ -217,7 +217,12 @@ const context = ({ caller, credential }: Principal): OperationContext => ({ call
 const REPORT = { rates: [], storage: { usedBytes: 1, limitBytes: 2 }, running: 0, waiting: 0 };
 
 test('every operation answers in the form it declares', async () => {
-  const bound = new Map(bindIdentityOperations({ identity: kit.identity, standing: { of: async () => REPORT } }).map((row) => [row.name, row]));
+  const spaces = { letGo: async () => false, archive: async () => 'absent' as const, isArchived: () => false, bytes: async () => 1 };
+  const { store, clock, logger } = kit.deps;
+  const cleanUp = new CleanUp({ store, clock, logger, activity: kit.identity.activity, spaces, inactiveAfterMs: 1, archiveAfterMs: 1 });
+  const bound = new Map(
+    bindIdentityOperations({ identity: kit.identity, standing: { of: async () => REPORT }, cleanUp }).map((row) => [row.name, row]),
+  );
   const call = async (name: string, input: Record<string, unknown>, who: Principal = kit.owner): Promise<Record<string, Record<string, unknown>>> => {
     const operation = bound.get(name);
     if (operation === undefined) throw new Error(`no operation ${name}`);
@@ -247,6 +252,7 @@ test('every operation answers in the form it declares', async () => {
   await call('delete_user', { userId });
   await call('delete_space', { spaceId });
   await call('list_audit', { limit: 100 });
+  expect(await call('clean_up', { dryRun: true })).toMatchObject({ dryRun: true, idleUsers: 0 });
   expect(JSON.stringify(await call('list_audit', {}))).not.toContain(String(secret));
   expect(bound.get('whoami')?.rateCost({})).toBe(0);
 });

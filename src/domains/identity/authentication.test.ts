@@ -150,7 +150,7 @@ test('last use is written in batches, and at the end', async () => {
   const before = clock.now();
   for (let call = 0; call < 100; call++) await identity.authenticate(a.secret);
   expect((await deps.store.key(a.keyId))?.lastUsedAt).toBeUndefined();
-  clock.advance(5000);
+  clock.advance(60_000);
   expect(clock.pending).toBe(0);
   await identity[Symbol.asyncDispose]();
   expect((await deps.store.key(a.keyId))?.lastUsedAt).toBe(before);
@@ -159,4 +159,31 @@ test('last use is written in batches, and at the end', async () => {
   await identity[Symbol.asyncDispose]();
   expect((await deps.store.key(a.keyId))?.lastUsedAt).toBe(clock.now());
   expect(clock.pending).toBe(0);
+});
+
+test('activity is of whoever calls, of the service and whom it acts for, and of jobs; written down once a minute', async () => {
+  const { identity, clock, deps } = kit;
+  let writes = 0;
+  const touchUsers: typeof deps.store.touchUsers = (uses) => {
+    writes += 1;
+    return deps.store.touchUsers(uses);
+  };
+  const counting = { ...deps.store, touchUsers };
+  await using other = new IdentityService({ ...deps, store: counting });
+  const [a, b] = [await kit.user('a'), await kit.user('b')];
+  const activeAt = async (userId: string): Promise<number | undefined> => (await deps.store.user(userId))?.lastActiveAt;
+  const created = clock.now();
+  clock.advance(1000);
+  for (let call = 0; call < 50; call++) await other.authenticate(a.secret);
+  const served = await other.authenticate(a.secret, 'guest');
+  await other.authenticate(other.localCredential);
+  expect([writes, await activeAt(a.user.id), other.activity.latest(a.user.id)]).toEqual([0, created, created + 1000]);
+  await other.activity.flush();
+  const ids = [a.user.id, served.caller.userId, kit.owner.caller.userId, b.user.id];
+  expect([writes, ...(await Promise.all(ids.map(activeAt)))]).toEqual([1, created + 1000, created + 1000, created + 1000, created]);
+  expect(other.activity.latest(a.user.id)).toBeUndefined();
+  clock.advance(500);
+  await other.standIn(b.user.id, (await identity.space(b.principal, undefined)).id);
+  await other.activity.flush();
+  expect(await activeAt(b.user.id)).toBe(created + 1500);
 });

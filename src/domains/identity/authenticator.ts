@@ -2,8 +2,8 @@ import { BoundedMap } from '../../kernel/bounded-map.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { hashSecret } from '../../kernel/ids.ts';
-import { type Caller, type Principal, SCOPES } from '../../kernel/operation.ts';
-import type { KeyUses } from './key-uses.ts';
+import { type Caller, type Credential, type Principal, SCOPES } from '../../kernel/operation.ts';
+import type { LastUses } from './last-uses.ts';
 import { delegatedScopes, isExternalId, scopesOfRole, type User } from './model.ts';
 import type { ServiceUsers } from './service-users.ts';
 import type { CredentialRecord, IdentityStore } from './store.ts';
@@ -26,7 +26,8 @@ const STAND_IN_ID = 'key_none';
 export interface AuthenticatorDeps {
   readonly store: Pick<IdentityStore, 'credentialByHash' | 'owner'>;
   readonly serviceUsers: ServiceUsers;
-  readonly uses: KeyUses;
+  /** Of keys, and of users. */
+  readonly uses: { readonly keys: Pick<LastUses, 'note'>; readonly users: Pick<LastUses, 'note'> };
   readonly clock: Clock;
   /** Accepted as the owner with all scopes; held in memory only. */
   readonly localSecret: string;
@@ -50,7 +51,8 @@ export class Authenticator {
   readonly #localHash: string;
   readonly #proved: BoundedMap<string, Proved>;
   readonly #unknown: BoundedMap<string, true>;
-  readonly #proofs = new WeakMap<Principal, Proof>();
+  /** By the principal's own credential object, which contexts hand on. */
+  readonly #proofs = new WeakMap<Credential, Proof>();
   /** Generation of the last loss of each user and credential. */
   readonly #losses: BoundedMap<string, number>;
   /** Grows with each drop: what was read before one must not be kept after it. */
@@ -70,8 +72,13 @@ export class Authenticator {
     if (!SECRET.test(secret)) throw unauthenticated();
     const hash = hashSecret(secret);
     const proved = this.#kept(hash) ?? (await this.#prove(hash));
-    if (hash !== this.#localHash) this.#deps.uses.note(proved.principal.credential.id);
-    return onBehalfOf === undefined ? proved.principal : this.#behalf(hash, proved, onBehalfOf);
+    const { uses } = this.#deps;
+    if (hash !== this.#localHash) uses.keys.note(proved.principal.credential.id);
+    uses.users.note(proved.principal.caller.userId);
+    if (onBehalfOf === undefined) return proved.principal;
+    const served = await this.#behalf(hash, proved, onBehalfOf);
+    uses.users.note(served.caller.userId);
+    return served;
   }
 
   /** Drops what rests on the user or on the credential. What a service named is only looked up once the service itself is proved. */
@@ -96,7 +103,7 @@ export class Authenticator {
    * Between proof and call a body is read, for hours if its sender likes.
    */
   stands(principal: Principal): boolean {
-    const proof = this.#proofs.get(principal);
+    const proof = this.#proofs.get(principal.credential);
     if (proof === undefined || proof.expiresAt <= this.#deps.clock.now()) return false;
     const lostAt = (id: string): number => this.#losses.get(id) ?? this.#oldestStanding;
     return proof.generation >= lostAt(principal.caller.userId) && proof.generation >= lostAt(principal.credential.id);
@@ -122,7 +129,7 @@ export class Authenticator {
   }
 
   #keep(key: string, proved: Proved, generation: number): Proved {
-    this.#proofs.set(proved.principal, { generation, expiresAt: proved.expiresAt });
+    this.#proofs.set(proved.principal.credential, { generation, expiresAt: proved.expiresAt });
     if (generation === this.#generation) this.#proved.set(key, proved);
     return proved;
   }

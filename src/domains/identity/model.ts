@@ -36,6 +36,8 @@ export interface User {
   readonly weight: number;
   readonly limits: UserLimits;
   readonly createdAt: number;
+  /** Last call or job, through any door, within a minute; at first the time of creation. */
+  readonly lastActiveAt: number;
   /** The service that named this user, and by which id. Such a user never has keys. */
   readonly service?: { readonly id: string; readonly externalId: string };
 }

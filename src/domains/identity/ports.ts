@@ -12,6 +12,22 @@ export interface SpaceData {
   purgeAuthored(spaceKey: SpaceKey, author: string): Promise<{ readonly removed: number }>;
 }
 
+/** What clean-up asks of whoever keeps the spaces. A space in use is never disturbed: whoever comes for it has it at once. */
+export interface IdleSpaces {
+  /** Forgets what is kept to be quick, and closes files. True when a file was closed; false in use, too. */
+  letGo(spaceKey: SpaceKey, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Takes what the space holds out of use, to less room; it comes back whole by itself when it is asked for. `absent`: it holds
+   * nothing; `archived`: it is already; `in_use`: somebody has it, or came for it meanwhile. Rejects on abort and failures of the disk.
+   */
+  archive(spaceKey: SpaceKey, signal: AbortSignal): Promise<ArchiveOutcome>;
+  isArchived(spaceKey: SpaceKey): boolean;
+  /** On disk, as it stands. */
+  bytes(spaceKey: SpaceKey): Promise<number>;
+}
+
+export type ArchiveOutcome = 'absent' | 'archived' | 'in_use' | { readonly fileBytes: number; readonly packedBytes: number };
+
 /** Whoever counts storage: told, after the fact, of each user whose spaces changed otherwise than by a write. */
 export type AccountChanged = (payer: string) => Promise<void>;
 

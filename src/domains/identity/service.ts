@@ -8,8 +8,8 @@ import { Authenticator, standInFor } from './authenticator.ts';
 import { type AuthorityChange, AuthorityFeed } from './authority-feed.ts';
 import { Deletions } from './deletions.ts';
 import type { IdentityCore } from './identity-core.ts';
-import { KeyUses } from './key-uses.ts';
 import { Keys, newKey } from './keys.ts';
+import { LastUses, type Use } from './last-uses.ts';
 import type { ApiKey, AuditRow, User } from './model.ts';
 import { type Page, type PageRequest, readPage } from './paging.ts';
 import type { AccountChanged, SpaceData } from './ports.ts';
@@ -45,34 +45,41 @@ export interface Profile {
 
 /** Spaces a profile lists. */
 const PROFILE_SPACES = 100;
+/** How often uses are written down. */
+const KEY_USES_MS = 5000;
+const USER_USES_MS = 60_000;
 
 /**
  * Users, keys, spaces and members. The caches it owns are dropped in the same turn in which a commit is known, before anyone
- * is told of it. Dispose it to write down the last uses of keys.
+ * is told of it. Dispose it to write down who and what was used last.
  */
 export class IdentityService implements AsyncDisposable {
   readonly users: Users;
   readonly keys: Keys;
   readonly spaces: Spaces;
   readonly deletions: Deletions;
+  /** When users were last active, as far as it is not written down yet. */
+  readonly activity: LastUses;
   /** A secret of this start, accepted as the owner with all scopes, held in memory only: for the command line through server.json. */
   readonly localCredential: string;
   readonly #deps: IdentityDeps;
   readonly #authenticator: Authenticator;
   readonly #directory: SpaceDirectory;
   readonly #feed = new AuthorityFeed();
-  readonly #uses: KeyUses;
+  readonly #keyUses: LastUses;
   readonly #accountListeners = new Set<AccountChanged>();
 
   constructor(deps: IdentityDeps) {
     const { store, clock, ids, options } = deps;
     this.#deps = deps;
     this.localCredential = ids.secret();
-    this.#uses = new KeyUses(deps);
+    this.#keyUses = this.#lastUses('last use of keys', KEY_USES_MS, (uses) => store.touchKeys(uses.map(({ id, at }) => ({ keyId: id, at }))));
+    this.activity = this.#lastUses('activity of users', USER_USES_MS, (uses) => store.touchUsers(uses.map(({ id, at }) => ({ userId: id, at }))));
     this.#directory = new SpaceDirectory(store, clock);
     const { maxUsersPerService: maxUsers, newServiceUsersPerMin: newPerMinute } = options;
     const serviceUsers = new ServiceUsers({ store, clock, ids, maxUsers, newPerMinute });
-    this.#authenticator = new Authenticator({ store, serviceUsers, uses: this.#uses, clock, localSecret: this.localCredential });
+    const uses = { keys: this.#keyUses, users: this.activity };
+    this.#authenticator = new Authenticator({ store, serviceUsers, uses, clock, localSecret: this.localCredential });
     const core = this.#core();
     this.users = new Users(core);
     this.keys = new Keys(core);
@@ -126,13 +133,14 @@ export class IdentityService implements AsyncDisposable {
   }
 
   /**
-   * For work that outlives its call: the user as a principal with every scope a member's key can hold, and the space with the
-   * role held there now. Undefined when the user is not active any more, or has no role there.
+   * For work that outlives its call, and counts as the user's activity: the user as a principal with every scope a member's key can
+   * hold, and the space with the role held there now. Undefined when the user is not active any more, or has no role there.
    */
   async standIn(userId: string, spaceId: string): Promise<{ readonly principal: Principal; readonly space: SpaceAccess } | undefined> {
     const { store } = this.#deps;
     const user = await this.#activeUser(userId);
     if (user === undefined) return undefined;
+    this.activity.note(userId);
     const space = await store.access(userId, { by: 'id', id: spaceId });
     return space && { principal: standInFor(user), space };
   }
@@ -186,9 +194,9 @@ export class IdentityService implements AsyncDisposable {
     return this.deletions.resume();
   }
 
-  /** Writes down the last uses of keys. May be called more than once. */
+  /** Writes down the last uses of keys and the activity of users. May be called more than once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#uses.flush();
+    await Promise.all([this.#keyUses.flush(), this.activity.flush()]);
   }
 
   /** The user, if neither it nor the service that named it is disabled or gone. */
@@ -198,6 +206,11 @@ export class IdentityService implements AsyncDisposable {
     if (user?.status !== 'active') return undefined;
     if (user.service === undefined) return user;
     return (await store.user(user.service.id))?.status === 'active' ? user : undefined;
+  }
+
+  #lastUses(what: string, everyMs: number, write: (uses: readonly Use[]) => Promise<void>): LastUses {
+    const { clock, logger } = this.#deps;
+    return new LastUses({ what, everyMs, write, clock, logger });
   }
 
   #core(): IdentityCore {

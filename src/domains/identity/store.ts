@@ -22,6 +22,8 @@ export interface IdentityStore {
   /** The live user a service named so. */
   userByExternalId(serviceId: string, externalId: string): Promise<User | undefined>;
   users(filter: UserFilter, page: ListPage): Promise<readonly User[]>;
+  /** Users last active before `before` (UTC ms), disabled ones too, longest idle first: by `(lastActiveAt, userId)`. */
+  idleUsers(before: number, page: ListPage): Promise<readonly IdleUser[]>;
   key(keyId: string): Promise<ApiKey | undefined>;
   keys(userId: string, page: ListPage): Promise<readonly ApiKey[]>;
   space(spaceId: string): Promise<Space | undefined>;
@@ -35,6 +37,8 @@ export interface IdentityStore {
   spaces(userId: string | undefined, page: ListPage): Promise<readonly (Space & { readonly role?: Role })[]>;
   /** Keys of all spaces the user pays for. */
   spacesPaidBy(userId: string): Promise<readonly string[]>;
+  /** When any member of the space was last active, UTC ms; undefined when it has none. */
+  spaceActiveAt(spaceId: string): Promise<number | undefined>;
   /** By `(since, userId)`. */
   members(spaceId: string, page: ListPage): Promise<readonly Member[]>;
   /** Newest first, strictly before `page.after` by id; `after.at` is ignored. */
@@ -55,6 +59,8 @@ export interface IdentityStore {
   claimServiceUser(user: NewServiceUser, maxUsers: number): Promise<{ readonly user: User; readonly created: boolean }>;
   /** The last active administrator can be neither disabled nor made a member, a service's user never administrator → `conflict`. */
   updateUser(userId: string, change: UserChange, audit: AuditEntry): Promise<User>;
+  /** Notes when users were active; an older time never replaces a later one, unknown ids are passed over. */
+  touchUsers(uses: readonly { readonly userId: string; readonly at: number }[]): Promise<void>;
   /**
    * Makes the user a tombstone, revokes the keys, ends the memberships, hides the personal space and notes the intent.
    * → `conflict` with `details.spaces` for the last owner or the payer of a shared space, `conflict` for the last active
@@ -111,6 +117,14 @@ export interface ListPage {
 export interface UserFilter {
   readonly nameKey?: string;
   readonly serviceId?: string;
+}
+
+/** A user who has been away, with the personal space. */
+export interface IdleUser {
+  readonly userId: string;
+  /** UTC ms. */
+  readonly lastActiveAt: number;
+  readonly spaceKey: string;
 }
 
 export interface AuditFilter {

@@ -17,6 +17,7 @@ export const userView = z.object({
   weight: z.number(),
   limits: z.object({ storageBytes: z.int().optional(), rate: z.partialRecord(z.enum(LANES), z.int()).optional() }),
   createdAt: time,
+  lastActiveAt: time.describe('Last call or job, within a minute'),
   serviceId: z.string().optional().describe('The service that named this user'),
   externalId: z.string().optional().describe('By which id the service names it'),
 });
@@ -59,7 +60,7 @@ export const nextCursor = z.string().optional().describe('Give it as cursor to r
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export function viewUser({ id, name, role, status, timeZone, weight, limits, createdAt, service }: User): z.output<typeof userView> {
+export function viewUser({ id, name, role, status, timeZone, weight, limits, createdAt, lastActiveAt, service }: User): z.output<typeof userView> {
   return {
     id,
     name,
@@ -69,6 +70,7 @@ export function viewUser({ id, name, role, status, timeZone, weight, limits, cre
     weight,
     limits: viewLimits(limits),
     createdAt: iso(createdAt),
+    lastActiveAt: iso(lastActiveAt),
     ...(service && { serviceId: service.id, externalId: service.externalId }),
   };
 }

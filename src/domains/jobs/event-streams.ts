@@ -1,4 +1,5 @@
 import { abortError } from '../../kernel/abort.ts';
+import { Bell } from '../../kernel/bell.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { JobEvent, JobHub } from './job-hub.ts';
 import type { JobWaits } from './job-waits.ts';
@@ -109,21 +110,4 @@ function snapshot(job: Job, seq: number): JobEvent {
 
 function tooSlow(): PolymniaError {
   return new PolymniaError('overloaded', 'The reader of these events was too slow; resume after the last one it has read.', { retryAfterMs: 1000 });
-}
-
-/** Wakes one waiter; a ring before the wait is not lost. */
-class Bell {
-  #rung = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  async rung(): Promise<void> {
-    if (!this.#rung) await new Promise<void>((resolve) => void (this.#wake = resolve));
-    this.#rung = false;
-    this.#wake = undefined;
-  }
 }

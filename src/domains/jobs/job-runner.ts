@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../kernel/abort.ts';
+import { throwIfAborted, within } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -135,12 +135,9 @@ export class JobRunner implements AsyncDisposable {
     const { clock, logger } = this.#deps;
     if (this.#mode !== 'off') this.#mode = 'draining';
     if (graceMs <= 0) this.#putBack();
-    const givenUp = Promise.withResolvers<void>();
     const cancelEnd = clock.after(graceMs, () => this.#putBack());
-    const cancelGivingUp = clock.after(graceMs + GIVE_UP_MS, () => givenUp.resolve());
-    await Promise.race([this.#allEnded(), givenUp.promise]);
+    await within(clock, this.#allEnded(), graceMs + GIVE_UP_MS);
     cancelEnd();
-    cancelGivingUp();
     if (this.#runs.size > 0) logger.error('jobs did not stop when told to', { jobs: this.#runs.size });
   }
 

@@ -1,5 +1,5 @@
 import { PolymniaError } from '../../kernel/errors.ts';
-import type { OperationContext, SpaceAccess } from '../../kernel/operation.ts';
+import { flowOf, type OperationContext, type SpaceAccess } from '../../kernel/operation.ts';
 import type { MemoryServiceDeps } from './deps.ts';
 import { hashOf } from './json.ts';
 import type { StoreCall, WriteCall } from './store.ts';
@@ -17,8 +17,7 @@ export function oneSpace(ctx: OperationContext): SpaceAccess {
 
 /** A store call on one space for the caller. `now` is its wall time, UTC ms. */
 export function storeCall(frame: CallFrame, space: SpaceAccess, now: number): StoreCall {
-  const { userId, group, weight } = frame.caller;
-  return { space: space.key, flow: { user: userId, group, weight }, signal: frame.signal, deadlineAt: frame.deadlineAt, meter: frame.meter, now };
+  return { space: space.key, flow: flowOf(frame.caller), signal: frame.signal, deadlineAt: frame.deadlineAt, meter: frame.meter, now };
 }
 
 /** As {@link storeCall}; under the caller's idempotency key, if there is one. For operations that are one store write. */

@@ -2,7 +2,8 @@ export type { MemoryServiceDeps, MemoryServiceLimits } from './deps.ts';
 export { MemoryService } from './service.ts';
 export { bindMemoryOperations, memoryOperations } from './operations/index.ts';
 export { Sweeper, type SweeperDeps } from './upkeep/sweeper.ts';
-export { WorkMarks } from './upkeep/work-marks.ts';
+export { type SweepFrame, type SweepResult, systemCall } from './upkeep/sweeping.ts';
+export { type ComingWork, WorkMarks } from './upkeep/work-marks.ts';
 export { Backoff } from './upkeep/backoff.ts';
 export { embedTexts } from './upkeep/embedding.ts';
 export { QueryEmbedding } from './query-embedding.ts';
@@ -14,3 +15,7 @@ export { fromMarkdownFile, type MarkdownFile } from './transfer/formats/markdown
 export { fromMem0Export } from './transfer/formats/mem0.ts';
 export { fromMemoryServiceExport, fromMemoryServiceRow } from './transfer/formats/memory-service.ts';
 export { fromReferenceMemory } from './transfer/formats/reference-memory.ts';
+export { sourceOf } from './new-memory.ts';
+export { MEMORY_LIMITS, type NewMemory } from './model.ts';
+export type { StoreCall, WriteCall } from './store.ts';
+export { oneSpace, scrubWork, storeCall, writeOnceCall, type CallFrame } from './calls.ts';

@@ -94,7 +94,8 @@ function asList(value: unknown): readonly unknown[] {
     : [value];
 }
 
-function sourceOf(client: string | undefined, origin: string | undefined): MemorySource {
+/** What a client and an origin have told, as a memory keeps it. */
+export function sourceOf(client: string | undefined, origin?: string): MemorySource {
   return {
     ...(client === undefined || client === '' ? {} : { client: client.slice(0, MAX_CLIENT).toWellFormed() }),
     ...(origin === undefined || origin === '' ? {} : { origin }),

@@ -1,4 +1,4 @@
-import type { Meter } from '../../kernel/operation.ts';
+import type { Flow, Meter } from '../../kernel/operation.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
 import type { ListPosition, MemoryFilter, Metadata, NewMemory, StoredMemory } from './model.ts';
 
@@ -74,8 +74,7 @@ export interface MemoryStore {
 /** The user a store call works for, and what lets it go on. */
 export interface StoreCall {
   readonly space: SpaceKey;
-  /** Fairness: the user, its group and its weight. */
-  readonly flow: { readonly user: string; readonly group: string; readonly weight: number };
+  readonly flow: Flow;
   readonly signal: AbortSignal;
   /** Monotonic ms. */
   readonly deadlineAt: number;

@@ -25,10 +25,10 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-function ask(): AsyncIterable<ModelEvent> {
+function ask(request = REQUEST): AsyncIterable<ModelEvent> {
   const limits = { firstTokenMs: 5000, nextTokenMs: 5000, totalMs: 10_000 };
   const options = { name: 'The model claude', url: server.url, apiKey: KEY, model: 'claude', limits, clock: systemClock, random: () => 0 };
-  return createAnthropicMessages(options).stream(REQUEST, { signal: new AbortController().signal });
+  return createAnthropicMessages(options).stream(request, { signal: new AbortController().signal });
 }
 
 function answer(...events: readonly unknown[]): ModelBehaviour {
@@ -61,6 +61,18 @@ describe('createAnthropicMessages', () => {
       tools: [{ name: 'weather', input_schema: { type: 'object' } }],
       tool_choice: { type: 'auto' },
     });
+  });
+
+  it('declares the tools that were called, not to be called again, where none are offered now', async () => {
+    server.behave(answer(START, delta({ type: 'text_delta', text: 'Rain.' }), ...END));
+    const { tools: _offered, ...request } = REQUEST;
+    await Array.fromAsync(ask(request));
+    expect(server.calls.at(-1)?.body).toMatchObject({
+      tools: [{ name: 'weather', input_schema: { type: 'object' } }],
+      tool_choice: { type: 'none' },
+    });
+    await Array.fromAsync(ask({ ...request, messages: request.messages.slice(0, 2) }));
+    expect(server.calls.at(-1)?.body).not.toHaveProperty('tools');
   });
 
   it('puts tool calls together from their pieces', async () => {

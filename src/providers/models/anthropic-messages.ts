@@ -26,7 +26,8 @@ export function createAnthropicMessages(options: AnthropicOptions): LanguageMode
 }
 
 function bodyOf(model: string, request: ModelRequest): unknown {
-  const { messages, tools = [], toolChoice = 'auto', temperature } = request;
+  const { messages, temperature } = request;
+  const { tools, toolChoice } = toolsOf(request);
   const system = messages.flatMap(({ role, content }) => (role === 'system' ? [content] : []));
   return {
     model,
@@ -45,6 +46,16 @@ function bodyOf(model: string, request: ModelRequest): unknown {
           tool_choice: { type: toolChoice === 'required' ? 'any' : toolChoice },
         }),
   };
+}
+
+/**
+ * A conversation with calls of tools in it is refused without their declarations. Where none are offered now, those that were
+ * called are declared by name, and not to be called again.
+ */
+function toolsOf({ messages, tools = [], toolChoice = 'auto' }: ModelRequest): Required<Pick<ModelRequest, 'tools' | 'toolChoice'>> {
+  if (tools.length > 0) return { tools, toolChoice };
+  const called = new Set(messages.flatMap((message) => (message.role === 'assistant' ? (message.toolCalls ?? []).map(({ name }) => name) : [])));
+  return { tools: [...called].map((name) => ({ name, parameters: { type: 'object' } })), toolChoice: 'none' };
 }
 
 function wireMessage(message: ModelMessage): unknown {

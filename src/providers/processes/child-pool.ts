@@ -2,6 +2,7 @@ import { WorkerDied } from '../../domains/jobs/ports.ts';
 import type { ChildTask, ChildTaskHooks, ChildTasks } from '../../domains/jobs/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
+import type { GivingWay } from '../../kernel/giving-way.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { CpuTurns } from './cpu-turns.ts';
 import { FairLine } from './fair-line.ts';
@@ -36,6 +37,8 @@ export interface ChildPoolOptions {
   readonly maxWaiting?: number;
   /** Of one user. Default: 32. */
   readonly maxWaitingPerUser?: number;
+  /** While the server itself has long work, the children leave it one of their places in turn. */
+  readonly givingWay?: GivingWay;
   /** Told of each child that ended without a word. */
   readonly onDeath?: (reason: WorkerDied['reason'], task: ChildTask) => void;
   readonly clock: Clock;
@@ -209,8 +212,8 @@ class ProcessPool implements ChildPool {
   #begin(running: Running): void {
     this.#running.set(running.id, running);
     this.#turns.add(running.id, running.task.userId, running.task.weight, this.#options.clock.monotonic());
-    this.#takeTurns();
-    this.#cancelTick ??= this.#nextTick();
+    const holdsMs = this.#takeTurns();
+    this.#cancelTick ??= this.#nextTick(holdsMs);
   }
 
   #finish(running: Running): void {
@@ -223,26 +226,29 @@ class ProcessPool implements ChildPool {
     this.#cancelTick = undefined;
   }
 
-  #nextTick(): () => void {
-    return this.#options.clock.after(this.#turns.turnMs, () => this.#tick());
+  #nextTick(withinMs: number): () => void {
+    return this.#options.clock.after(Math.max(1, Math.min(this.#turns.turnMs, withinMs)), () => this.#tick());
   }
 
   /** Looks at every child, then gives out the processor anew. */
   #tick(): void {
-    this.#cancelTick = this.#nextTick();
     for (const running of this.#running.values()) {
       const { id, process } = running;
       process.measure();
       this.#turns.measure(id, process.cpuMs, this.#options.clock.monotonic(), () => process.isRunnable());
       this.#charge(running);
     }
-    this.#takeTurns();
+    this.#cancelTick = this.#nextTick(this.#takeTurns());
   }
 
-  #takeTurns(): void {
-    const { pause, resume } = this.#turns.choose(this.#options.clock.monotonic());
+  /** How long the turns hold at most, ms. */
+  #takeTurns(): number {
+    const { givingWay, clock, cpus } = this.#options;
+    const span = HAS_GROUPS ? givingWay?.childSpan() : undefined;
+    const { pause, resume } = this.#turns.choose(clock.monotonic(), span?.mayRun === false ? Math.max(0, cpus - 1) : undefined);
     for (const id of pause) this.#running.get(id)?.process.pause();
     for (const id of resume) this.#running.get(id)?.process.resume();
+    return span?.forMs ?? Infinity;
   }
 
   #charge(running: Running): void {

@@ -75,10 +75,10 @@ export class CpuTurns {
     contender.since = now;
   }
 
-  /** Gives out the places anew. The changes count as made. */
-  choose(now: number): TurnChange {
+  /** Gives out the places anew, all of them or fewer. The changes count as made. */
+  choose(now: number, cpus = this.#cpus): TurnChange {
     const busy = [...this.#contenders.values()].filter(({ idle }) => !idle);
-    const chosen = busy.length <= this.#cpus ? new Set(busy) : this.#ranked(busy, now);
+    const chosen = busy.length <= cpus ? new Set(busy) : new Set(this.#ranked(busy, now).slice(0, cpus));
     const pause = busy.filter((contender) => !contender.paused && !chosen.has(contender));
     const resume = busy.filter((contender) => contender.paused && chosen.has(contender));
     for (const contender of [...pause, ...resume]) {
@@ -89,13 +89,12 @@ export class CpuTurns {
     return { pause: pause.map(({ id }) => id), resume: resume.map(({ id }) => id) };
   }
 
-  #ranked(busy: readonly Contender[], now: number): ReadonlySet<Contender> {
+  #ranked(busy: readonly Contender[], now: number): readonly Contender[] {
     const used = new Map<string, number>();
     for (const { user, usedMs, weight } of this.#contenders.values()) used.set(user, (used.get(user) ?? 0) + usedMs / weight);
     const pauseOf = ({ paused, since }: Contender): number => (paused ? now - since : 0);
     const overdue = (contender: Contender): number => (pauseOf(contender) >= MAX_PAUSE_MS - this.turnMs / 2 ? pauseOf(contender) : 0);
     const ofUser = ({ user }: Contender): number => used.get(user) ?? 0;
-    const ranked = busy.toSorted((a, b) => overdue(b) - overdue(a) || ofUser(a) - ofUser(b) || a.usedMs - b.usedMs || a.id - b.id);
-    return new Set(ranked.slice(0, this.#cpus));
+    return busy.toSorted((a, b) => overdue(b) - overdue(a) || ofUser(a) - ofUser(b) || a.usedMs - b.usedMs || a.id - b.id);
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEntry, DeletionIntent, Space } from '../../domains/identity/model.ts';
-import type { IdentityStore, NewKey, NewServiceUser, NewUser } from '../../domains/identity/store.ts';
+import type { IdentityStore, ListPage, NewKey, NewServiceUser, NewUser } from '../../domains/identity/store.ts';
 
 /** An implementation under test, on storage of its own that nothing else uses. */
 export interface IdentityStoreUnderTest extends AsyncDisposable {
@@ -90,7 +90,7 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
     test('a user comes back as given, with an own personal space', async () => {
       const user = await createUser('Ada', { weight: 2.5, limits: { storageBytes: 5, rate: { memory: 3 } }, timeZone: 'Europe/Zurich' });
       const { nameKey: _key, personal, ...fields } = user;
-      expect(await store.user(user.id)).toEqual({ ...fields, status: 'active' });
+      expect(await store.user(user.id)).toEqual({ ...fields, status: 'active', lastActiveAt: user.createdAt });
       expect(await store.access(user.id, { by: 'personal' })).toEqual({
         id: personal.id,
         key: personal.key,
@@ -184,6 +184,42 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
         { keyId: 'key_unknown', at: AT },
       ]);
       expect((await store.key(adminKey.id))?.lastUsedAt).toBe(AT + 50);
+    });
+
+    test('users are found by how long they have been away', async () => {
+      const service = await createUser('Service', { createdAt: AT + 10 });
+      const { user: served } = await store.claimServiceUser({ ...serviceUser(service.id, 'u'), createdAt: AT + 20 }, 10);
+      const away = await createUser('Away', { createdAt: AT + 20 });
+      const gone = await createUser('Gone', { createdAt: AT + 5 });
+      await store.updateUser(away.id, { status: 'disabled' }, audit());
+      await store.beginUserDeletion(gone.id, intentFor({ kind: 'user', userId: gone.id }, gone.personal.key), audit());
+      await store.touchUsers([
+        { userId: admin.id, at: AT + 90 },
+        { userId: served.id, at: AT + 50 },
+        { userId: 'user_unknown', at: AT + 50 },
+      ]);
+      await store.touchUsers([{ userId: served.id, at: AT + 40 }]);
+      expect((await store.user(served.id))?.lastActiveAt).toBe(AT + 50);
+      const idle = async (before: number, page: ListPage): Promise<string[]> => (await store.idleUsers(before, page)).map(({ userId }) => userId);
+      expect(await idle(AT + 51, { limit: 10 })).toEqual([service.id, away.id, served.id]);
+      expect(await idle(AT + 50, { limit: 10 })).toEqual([service.id, away.id]);
+      expect(await idle(AT + 51, { limit: 1, after: { at: AT + 20, id: away.id } })).toEqual([served.id]);
+      expect(await store.idleUsers(AT + 20, { limit: 1 })).toEqual([{ userId: service.id, lastActiveAt: AT + 10, spaceKey: service.personal.key }]);
+    });
+
+    test('a space is as active as the last of its members', async () => {
+      const space = someSpace(admin.id);
+      await store.createSpace(space, audit());
+      const ann = await createUser('Ann', { createdAt: AT + 10 });
+      await store.setMember(space.id, { userId: ann.id, role: 'reader', at: AT }, audit());
+      await store.touchUsers([
+        { userId: admin.id, at: AT + 1e6 },
+        { userId: ann.id, at: AT + 2e6 },
+      ]);
+      expect(await store.spaceActiveAt(space.id)).toBe(AT + 2e6);
+      await store.removeMember(space.id, ann.id, audit());
+      expect(await store.spaceActiveAt(space.id)).toBe(AT + 1e6);
+      expect(await store.spaceActiveAt('space_unknown')).toBeUndefined();
     });
 
     test('members: roles, last owner, payer', async () => {

@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,6 +63,22 @@ describe('backup and restore', () => {
     expect(await contents('fresh')).toEqual(['of a', 'of b', 'ada']);
   });
 
+  it('take archived spaces along as they are, and find one that was damaged before', async () => {
+    await put(A, 'k', 'of a');
+    await put(B, 'k', 'of b');
+    await files.archive(A, signal);
+    const manifest = await makeBackup();
+    expect(manifest.files.map(({ path }) => path).toSorted()).toEqual([`archive/ab/${A}.db.zst`, `spaces/00/${B}.db`, 'system.db']);
+    await restoreInto('fresh');
+    expect(await readdir(join(folder.path, 'fresh', 'archive', 'ab'))).toEqual([`${A}.db.zst`]);
+    expect(await contents('fresh')).toEqual(['of a', 'of b', 'ada']);
+    expect(files.isArchived(A)).toBe(true);
+    await truncate(join(data.archive, 'ab', `${A}.db.zst`), 200);
+    await rm(target(), { recursive: true });
+    await makeBackup();
+    await expect(restoreInto('other')).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining('db.zst is damaged') });
+  });
+
   it('refuse a folder that is in use, or holds data unless forced; then the old is kept aside', async () => {
     await put(A, 'k', 'of a');
     await makeBackup();
@@ -92,7 +108,7 @@ describe('backup and restore', () => {
     await expect(restoreInto('fresh')).rejects.toMatchObject({ code: 'invalid_input' });
     await writeFile(manifest, text.replace(`spaces/ab/${A}.db`, '../../outside.db'));
     await expect(restoreInto('fresh')).rejects.toMatchObject({ code: 'invalid_input' });
-    await writeFile(manifest, text.replace('"format": 1', '"format": 2'));
+    await writeFile(manifest, text.replace('"format": 2', '"format": 3'));
     await expect(restoreInto('fresh')).rejects.toThrow('newer version');
     await rm(manifest);
     await expect(restoreInto('fresh')).rejects.toThrow('manifest.json');

@@ -1,26 +1,21 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { throwIfAborted } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError, systemCode } from '../../kernel/errors.ts';
 import { isSpaceKey } from '../../kernel/ids.ts';
+import { checkArchive } from './archive/check-archive.ts';
 import { DataFolder } from './data-folder.ts';
-import type { SpaceFiles } from './space-files.ts';
-import { syncFolder } from './sync-folder.ts';
+import type { BackupFile, SpaceFiles } from './space-files.ts';
+import { syncFile, syncFolder } from './sync-folder.ts';
 import { MaintenanceThread } from './threads/maintenance-host.ts';
-import type { FileSeal } from './threads/maintenance-host.ts';
-import { spacePath } from './threads/space-path.ts';
+import { draftPath, spaceOfArchiveName } from './threads/space-path.ts';
 
 const MANIFEST = 'manifest.json';
 const SYSTEM = 'system.db';
-/** Version of the backup's own form. */
-const FORMAT = 1;
-
-export interface BackupFile extends FileSeal {
-  /** Inside the backup, with `/`. */
-  readonly path: string;
-}
+/** Version of the backup's own form: 2 knows archived spaces. */
+const FORMAT = 2;
 
 export interface BackupManifest {
   readonly format: number;
@@ -67,19 +62,17 @@ export async function backupFolder(request: BackupRequest): Promise<BackupManife
 
 async function copyAll({ spaces, systemDb, version, clock, signal, onProgress }: BackupRequest, draft: string): Promise<BackupManifest> {
   const files: BackupFile[] = [];
-  const add = (path: string, seal: FileSeal): void => {
-    files.push({ path: relative(draft, path).replaceAll(sep, '/'), ...seal });
+  const add = (file: BackupFile): void => {
+    files.push(file);
     onProgress?.(files.length);
   };
   for await (const space of spaces.list()) {
     throwIfAborted(signal);
-    const path = spacePath(join(draft, 'spaces'), space);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const seal = await spaces.backupTo(space, path, signal);
-    if (seal !== undefined) add(path, seal);
+    const file = await spaces.backupTo(space, draft, signal);
+    if (file !== undefined) add(file);
   }
   await using maintenance = new MaintenanceThread();
-  add(join(draft, SYSTEM), await maintenance.copy(systemDb, join(draft, SYSTEM), signal));
+  add({ path: SYSTEM, ...(await maintenance.copy(systemDb, join(draft, SYSTEM), signal)) });
   return { format: FORMAT, version, createdAt: new Date(clock.now()).toISOString(), files };
 }
 
@@ -121,9 +114,12 @@ export async function restoreFolder(request: RestoreRequest): Promise<Restored> 
   }
 }
 
+/** Folders of a data folder that a backup brings back. */
+const MOVED = ['spaces', 'archive'] as const;
+
 async function stage(backup: string, draft: string, manifest: BackupManifest, signal: AbortSignal): Promise<void> {
   await using maintenance = new MaintenanceThread();
-  await mkdir(join(draft, 'spaces'), { recursive: true, mode: 0o700 });
+  for (const folder of MOVED) await mkdir(join(draft, folder), { recursive: true, mode: 0o700 });
   for (const file of manifest.files) {
     throwIfAborted(signal);
     const path = join(draft, file.path);
@@ -135,7 +131,8 @@ async function stage(backup: string, draft: string, manifest: BackupManifest, si
     await syncFile(path);
     const seal = await maintenance.hash(path, signal);
     if (seal.sha256 !== file.sha256 || seal.bytes !== file.bytes) throw broken(`${file.path} is not what the manifest says`);
-    const problems = await maintenance.check(path, signal);
+    const isPacked = spaceOfArchiveName(basename(path)) !== undefined;
+    const problems = isPacked ? await checkArchive(path, draftPath(path), maintenance, signal) : await maintenance.check(path, signal);
     if (problems.length > 0) throw broken(`${file.path} is damaged`);
     for (const leftover of [`${path}-wal`, `${path}-shm`]) await rm(leftover, { force: true });
   }
@@ -144,8 +141,10 @@ async function stage(backup: string, draft: string, manifest: BackupManifest, si
 
 /** `system.db` last: without it the folder counts as empty. */
 async function putInPlace(draft: string, folder: DataFolder): Promise<void> {
-  await rm(folder.spaces, { recursive: true, force: true });
-  await rename(join(draft, 'spaces'), folder.spaces);
+  for (const name of MOVED) {
+    await rm(folder[name], { recursive: true, force: true });
+    await rename(join(draft, name), folder[name]);
+  }
   await rename(join(draft, SYSTEM), folder.systemDb);
   await syncFolder(folder.path);
 }
@@ -196,8 +195,9 @@ function isBackupFile(value: unknown): value is BackupFile {
   if (typeof value !== 'object' || value === null) return false;
   const { path, bytes, sha256 } = value as Partial<Record<keyof BackupFile, unknown>>;
   if (typeof path !== 'string' || typeof bytes !== 'number' || typeof sha256 !== 'string') return false;
-  const space = /^spaces\/([0-9a-f]{2})\/([0-9a-f]{16})\.db$/.exec(path);
-  return path === SYSTEM || (space?.[2] !== undefined && isSpaceKey(space[2]) && space[2].startsWith(space[1] ?? ' '));
+  const space = /^(?:spaces\/([0-9a-f]{2})\/([0-9a-f]{16})\.db|archive\/([0-9a-f]{2})\/([0-9a-f]{16})\.db\.zst)$/.exec(path);
+  const [part, key] = [space?.[1] ?? space?.[3] ?? ' ', space?.[2] ?? space?.[4] ?? ''];
+  return path === SYSTEM || (isSpaceKey(key) && key.startsWith(part));
 }
 
 async function refuseExisting(target: string): Promise<void> {
@@ -221,11 +221,6 @@ async function makeDraft(draft: string): Promise<void> {
 async function syncTree(root: string): Promise<void> {
   for (const entry of await readdir(root, { withFileTypes: true })) if (entry.isDirectory()) await syncTree(join(root, entry.name));
   await syncFolder(root);
-}
-
-async function syncFile(path: string): Promise<void> {
-  await using handle = await open(path, 'r');
-  await handle.sync();
 }
 
 function holdsData(path: string): PolymniaError {

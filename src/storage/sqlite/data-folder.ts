@@ -45,7 +45,7 @@ export class DataFolder implements AsyncDisposable {
     const lock = await takeLock(folder);
     try {
       await rm(join(folder, 'server.json'), { force: true });
-      for (const name of ['spaces', 'repos', 'spool', 'tmp']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
+      for (const name of ['spaces', 'archive', 'repos', 'spool', 'tmp']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
       await syncFolder(folder);
     } catch (error) {
       lock.close();
@@ -60,6 +60,11 @@ export class DataFolder implements AsyncDisposable {
 
   get spaces(): string {
     return join(this.path, 'spaces');
+  }
+
+  /** Packed files of spaces whose users have been away for long. */
+  get archive(): string {
+    return join(this.path, 'archive');
   }
 
   /** Import uploads that wait to be read. */

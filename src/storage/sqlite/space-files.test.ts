@@ -63,6 +63,20 @@ describe('reading and writing', () => {
     expect(await files.fileBytes(A)).toBe(0);
   });
 
+  it('finds a file nobody has yet or a whole one, however it reads into its making', async () => {
+    for (let n = 0; n < 150; n++) {
+      const space = `ef${spaceKey(++spaces).slice(2)}`;
+      const made = put(space, 'k');
+      const reads: Promise<number>[] = [];
+      for (let turn = 0; turn < 8; turn++) {
+        reads.push(count(space));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      for (const found of await Promise.all(reads)) expect([0, 1]).toContain(found);
+      await made;
+    }
+  });
+
   it('keeps spaces apart and lists those that have a file', async () => {
     await Promise.all([put(A, 'k', 'of a'), put(B, 'k', 'of b')]);
     expect([await get(A, 'k'), await get(B, 'k')]).toEqual(['of a', 'of b']);

@@ -1,26 +1,32 @@
-import { opendir, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import type { StoreCall, WriteCall } from '../../domains/memory/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { orAbort } from '../../kernel/abort.ts';
 import { BoundedMap } from '../../kernel/bounded-map.ts';
-import { notFound, PolymniaError, systemCode } from '../../kernel/errors.ts';
+import { notFound, PolymniaError } from '../../kernel/errors.ts';
+import { GivingWay } from '../../kernel/giving-way.ts';
 import { isSpaceKey } from '../../kernel/ids.ts';
 import type { SpaceKey } from '../../kernel/ids.ts';
-import { KeyedLock } from '../../kernel/keyed-lock.ts';
 import type { LockState } from '../../kernel/keyed-lock.ts';
 import type { Logger } from '../../kernel/logger.ts';
-import { syncFolder } from './sync-folder.ts';
+import { checkArchive } from './archive/check-archive.ts';
+import { FileLife } from './archive/file-life.ts';
+import type { SpaceBytes } from './archive/packing.ts';
+import { SpaceArchive } from './archive/space-archive.ts';
+import { namesIn, sizeOf, statOf } from './file-facts.ts';
+import { syncFile, syncFolder } from './sync-folder.ts';
 import type { DispatchHooks, DispatchLimits } from './threads/dispatch-options.ts';
 import { MaintenanceThread } from './threads/maintenance-host.ts';
 import type { FileSeal } from './threads/maintenance-host.ts';
-import { GivingWay } from './threads/giving-way.ts';
 import { closing, waitedTooLong } from './threads/pending-call.ts';
 import type { Answer, CallRequest, PendingCall } from './threads/pending-call.ts';
 import { OPEN_METHOD } from './threads/protocol.ts';
 import type { BatchDone, ThreadConfig, ThreadRole } from './threads/protocol.ts';
 import { ReadDispatcher } from './threads/read-dispatcher.ts';
-import { filesOf, spaceFolder, spaceOfFileName, spacePath } from './threads/space-path.ts';
+import { archivePath, draftPath, filesOf, spaceOfFileName, spacePath } from './threads/space-path.ts';
 import { ThreadHost } from './threads/thread-host.ts';
 import { WriteDispatcher } from './threads/write-dispatcher.ts';
 
@@ -28,6 +34,8 @@ import { WriteDispatcher } from './threads/write-dispatcher.ts';
 export interface SpaceFilesOptions {
   /** Folder of the space files, e.g. `DATA/spaces`. */
   readonly folder: string;
+  /** Folder of the packed files of archived spaces, e.g. `DATA/archive`, on the same disk. */
+  readonly archive: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Reader threads; 0 = as many as processor cores, at least 2. */
@@ -45,6 +53,8 @@ export interface SpaceFilesOptions {
   readonly vectorExtension?: string;
   /** Waiting calls; more are refused. Default: 256 of one user, 2,048 of one group, 8,192 of one kind (reads; writes of one thread and class). */
   readonly limits?: Partial<DispatchLimits>;
+  /** What long work shares with that of child processes. Default: one of its own. */
+  readonly givingWay?: GivingWay;
   /** Entry modules of the threads. Default: those of the product. */
   readonly entries?: Readonly<Record<ThreadRole, URL>>;
   /** Told of each commit: its duration in seconds and the calls it carried. */
@@ -91,10 +101,20 @@ export interface StorageStats {
   readonly crashes: number;
 }
 
+/** A copied file: its path inside the backup, and its seal. */
+export interface BackupFile extends FileSeal {
+  /** With `/`. */
+  readonly path: string;
+}
+
+/** What became of a space that was to be archived; `in_use`: somebody had its file, or came for it meanwhile. */
+export type Archived = 'absent' | 'archived' | 'in_use' | SpaceBytes;
+
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
 /** Readers but the first take the long reads, and give way to everything else where the processors are busy. */
 const LONG_READER_NICENESS = 5;
+const PACKER_NICENESS = 10;
 /** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
 const MAX_DROPPED = 100_000;
 
@@ -107,7 +127,8 @@ const ENTRIES: Readonly<Record<ThreadRole, URL>> = {
 /**
  * One SQLite file per space, served by reader and writer threads: the ground of the embedded stores. A method runs whole in
  * a thread; writes answer after their commit is on disk, and every later read sees them. Calls are handed out fairly by
- * thread time. A file's life (drop, replace) excludes its use: see `withClosed`.
+ * thread time. A file's life (drop, archive) excludes its use: see `FileLife`. An archived space is brought back by its first
+ * use, whatever method that is.
  */
 export class SpaceFiles implements AsyncDisposable {
   readonly #options: SpaceFilesOptions;
@@ -116,20 +137,24 @@ export class SpaceFiles implements AsyncDisposable {
   readonly #reads: ReadDispatcher;
   readonly #writes: WriteDispatcher;
   readonly #maintenance = new MaintenanceThread();
-  readonly #lock: KeyedLock;
+  readonly #packer = new MaintenanceThread(PACKER_NICENESS);
+  readonly #archive: SpaceArchive;
+  readonly #life: FileLife;
   readonly #dropped = new BoundedMap<SpaceKey, true>({ maxSize: MAX_DROPPED });
   readonly #counts = { openHits: 0, openMisses: 0, commits: 0, committedCalls: 0, crashes: 0 };
+  #scratches = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: SpaceFilesOptions) {
-    const { clock } = options;
+    const { clock, logger } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const hooks: DispatchHooks = { onDone: (done, calls) => this.#count(done, calls) };
     this.#options = options;
-    this.#lock = new KeyedLock(clock, limits.maxWaiting);
+    this.#archive = new SpaceArchive({ folder: options.archive, spaces: options.folder, packer: this.#packer, logger });
+    this.#life = new FileLife({ clock, logger, archive: this.#archive, maxWaiters: limits.maxWaiting });
     this.#readers = this.#threads('reader', options.readers || Math.max(2, availableParallelism()));
     this.#writers = this.#threads('writer', options.writers);
-    const givingWay = new GivingWay(clock);
+    const { givingWay = new GivingWay(clock) } = options;
     this.#reads = new ReadDispatcher(this.#readers, clock, limits, hooks, givingWay, (space) => sizeOf(this.#path(space)));
     this.#writes = new WriteDispatcher(this.#writers, clock, limits, hooks, givingWay);
   }
@@ -157,58 +182,95 @@ export class SpaceFiles implements AsyncDisposable {
     });
   }
 
-  /** Waits for the calls that use the space's file, closes it everywhere and keeps it closed while `run` works on it. */
-  async withClosed<T>(space: SpaceKey, request: LifecycleRequest, run: (path: string) => Promise<T>): Promise<T> {
-    const { holder, signal, timeoutMs = LIFECYCLE_TIMEOUT_MS } = request;
+  /** Deletes a space's file for good: later reads find nothing, later writes are `not_found`. False when there was none. */
+  async drop(space: SpaceKey, { holder, signal, timeoutMs = LIFECYCLE_TIMEOUT_MS }: LifecycleRequest): Promise<boolean> {
     const path = this.#path(space);
     if (this.#closing !== undefined) throw closing();
-    using _lock = await this.#lock.acquire(space, 'write', { holder, signal, timeoutMs });
-    await Promise.all([...this.#readers, ...this.#writers].map((thread) => thread.release(space)));
-    return await run(path);
+    using _lock = await this.#life.own(space, { holder, signal, timeoutMs });
+    await this.#closed(space);
+    this.#dropped.set(space, true);
+    const hadFile = (await statOf(path)) !== undefined;
+    for (const file of filesOf(path)) await rm(file, { force: true });
+    const wasArchived = await this.#archive.remove(space);
+    // Also of an archived one: archiving leaves it to the system when the removal of the file is durable.
+    if ((await statOf(dirname(path))) !== undefined) await syncFolder(dirname(path));
+    return hadFile || wasArchived;
   }
 
-  /** Deletes a space's file for good: later reads find nothing, later writes are `not_found`. False when there was none. */
-  drop(space: SpaceKey, request: LifecycleRequest): Promise<boolean> {
-    return this.withClosed(space, request, async (path) => {
-      this.#dropped.set(space, true);
-      const existed = (await statOf(path)) !== undefined;
-      for (const file of filesOf(path)) await rm(file, { force: true });
-      if (existed) await syncFolder(spaceFolder(this.#options.folder, space));
-      return existed;
-    });
+  /** Closes a space's file in all threads unless somebody uses it; true when it was open and is not any more. */
+  async release(space: SpaceKey, signal: AbortSignal): Promise<boolean> {
+    if (![...this.#readers, ...this.#writers].some((thread) => thread.has(space))) return false;
+    const released = await this.#life.whileIdle(space, 'release', signal, (idle) => orAbort(this.#closed(space), idle));
+    return released !== undefined;
+  }
+
+  /**
+   * Packs the file of a space nobody uses and moves it to the archive. Whoever comes for the space meanwhile is not kept waiting:
+   * the file stays where it is. Its next use brings it back. Rejects on abort and on failures of the disk; the space is whole then.
+   */
+  async archive(space: SpaceKey, signal: AbortSignal): Promise<Archived> {
+    if (!isSpaceKey(space)) throw new PolymniaError('internal', 'A space key must be 16 hex digits.');
+    if (this.#closing !== undefined) throw closing();
+    if (this.#archive.has(space)) return 'archived';
+    await this.release(space, signal);
+    const packed = await this.#pack(space, signal);
+    if (packed !== 'unfolded') return packed;
+    await this.#foldLog(space, signal);
+    const again = await this.#pack(space, signal);
+    return again === 'unfolded' ? 'in_use' : again;
+  }
+
+  isArchived(space: SpaceKey): boolean {
+    return this.#archive.has(space);
   }
 
   async exists(space: SpaceKey): Promise<boolean> {
-    return (await statOf(this.#path(space))) !== undefined;
+    return this.#archive.has(space) || (await statOf(this.#path(space))) !== undefined;
   }
 
-  /** Bytes on disk of the space's file and its log; 0 without a file. */
+  /** Bytes on disk of the space's file and its log, or of its packed file; 0 without a file. */
   async fileBytes(space: SpaceKey): Promise<number> {
     const path = this.#path(space);
+    if (this.#archive.has(space)) return this.#archive.bytes(space);
     return (await sizeOf(path)) + (await sizeOf(`${path}-wal`));
   }
 
-  /** Keys of all spaces that have a file, in no order; one made or dropped meanwhile may be missed or named. */
+  /** Keys of all spaces that have a file or are archived, each once, in no order; one made or dropped meanwhile may be missed or named. */
   async *list(): AsyncIterable<SpaceKey> {
-    for await (const folder of entriesOf(this.#options.folder)) {
-      for await (const name of entriesOf(join(this.#options.folder, folder))) {
+    using archived = this.#archive.follow();
+    const listed = new Set<SpaceKey>();
+    for await (const folder of namesIn(this.#options.folder)) {
+      for await (const name of namesIn(join(this.#options.folder, folder))) {
         const space = spaceOfFileName(name);
-        if (space !== undefined) yield space;
+        if (space === undefined || archived.spaces.has(space)) continue;
+        listed.add(space);
+        yield space;
       }
     }
+    for (const space of archived.spaces) if (!listed.has(space)) yield space;
   }
 
-  /** Copies a space's file as it is at one moment, while it is in use; undefined when there is none. `path` must not exist. */
-  async backupTo(space: SpaceKey, path: string, signal: AbortSignal): Promise<FileSeal | undefined> {
-    using _lock = await this.#lock.acquire(space, 'read', { holder: 'backup', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
+  /**
+   * Copies a space into `folder`, to `spaces/` or as it is to `archive/`: as it is at one moment, while it is in use. Undefined when
+   * there is none. The copy must not exist.
+   */
+  async backupTo(space: SpaceKey, folder: string, signal: AbortSignal): Promise<BackupFile | undefined> {
+    using _lock = await this.#life.look(space, { holder: 'backup', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
     if (!(await this.exists(space))) return undefined;
-    return await this.#maintenance.copy(this.#path(space), path, signal);
+    const path = this.#archive.has(space) ? archivePath('archive', space) : spacePath('spaces', space);
+    const to = join(folder, path);
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    const seal = this.#archive.has(space) ? await this.#copyPacked(space, to, signal) : await this.#maintenance.copy(this.#path(space), to, signal);
+    return { path: path.replaceAll(sep, '/'), ...seal };
   }
 
-  /** What SQLite's integrity check finds wrong with a space's file; empty = sound or absent. */
+  /** What SQLite's integrity check finds wrong with a space's file; empty = sound or absent. An archived one is looked at beside. */
   async integrity(space: SpaceKey, signal: AbortSignal): Promise<readonly string[]> {
-    using _lock = await this.#lock.acquire(space, 'read', { holder: 'integrity check', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
-    return (await this.exists(space)) ? await this.#maintenance.check(this.#path(space), signal) : [];
+    using _lock = await this.#life.look(space, { holder: 'integrity check', signal, timeoutMs: LIFECYCLE_TIMEOUT_MS });
+    if (!(await this.exists(space))) return [];
+    if (!this.#archive.has(space)) return await this.#maintenance.check(this.#path(space), signal);
+    const scratch = draftPath(`${this.#archive.path(space)}.${++this.#scratches}`);
+    return await checkArchive(this.#archive.path(space), scratch, this.#maintenance, signal);
   }
 
   stats(): StorageStats {
@@ -218,7 +280,7 @@ export class SpaceFiles implements AsyncDisposable {
 
   /** Locks on files that are held now, with holders, waiters and ages. */
   locks(): readonly LockState[] {
-    return this.#lock.list();
+    return this.#life.locks();
   }
 
   /** Refuses new and waiting calls, lets running ones end, closes all files and ends all threads. */
@@ -228,10 +290,38 @@ export class SpaceFiles implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#reads[Symbol.asyncDispose](), this.#writes[Symbol.asyncDispose](), this.#maintenance[Symbol.asyncDispose]()]);
+    await Promise.all([this.#life, this.#reads, this.#writes, this.#maintenance, this.#packer].map((part) => part[Symbol.asyncDispose]()));
     // Readers first: the last connection to a file then is the writer's, which folds the log into it.
     await Promise.all(this.#readers.map((thread) => thread[Symbol.asyncDispose]()));
     await Promise.all(this.#writers.map((thread) => thread[Symbol.asyncDispose]()));
+  }
+
+  /** Resolves once no thread has the file open. */
+  async #closed(space: SpaceKey): Promise<true> {
+    await Promise.all([...this.#readers, ...this.#writers].map((thread) => thread.release(space)));
+    return true;
+  }
+
+  async #pack(space: SpaceKey, signal: AbortSignal): Promise<SpaceBytes | 'absent' | 'unfolded' | 'in_use'> {
+    const packed = await this.#life.whileIdle(space, 'archive', signal, async (idle) => {
+      await orAbort(this.#closed(space), idle);
+      return await this.#archive.put(space, idle);
+    });
+    return packed ?? 'in_use';
+  }
+
+  /** What a crash has left in the log is folded in by the writer that opens the file, when it closes it. */
+  async #foldLog(space: SpaceKey, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const flow = { user: 'system', group: 'system', weight: 1 };
+    const call = { space, flow, signal, deadlineAt: clock.monotonic() + LIFECYCLE_TIMEOUT_MS, meter: { add() {} }, now: clock.now() };
+    await this.write(OPEN_METHOD, call, undefined, { background: true, absent: { answer: undefined } });
+  }
+
+  async #copyPacked(space: SpaceKey, to: string, signal: AbortSignal): Promise<FileSeal> {
+    await copyFile(this.#archive.path(space), to, constants.COPYFILE_EXCL);
+    await syncFile(to);
+    return await this.#maintenance.hash(to, signal);
   }
 
   #threads(role: ThreadRole, count: number): readonly ThreadHost[] {
@@ -274,7 +364,7 @@ export class SpaceFiles implements AsyncDisposable {
     const timeoutMs = call.deadlineAt - this.#options.clock.monotonic();
     if (timeoutMs <= 0 && !call.signal.aborted) throw waitedTooLong();
     const askedAt = this.#options.clock.monotonic();
-    using _lock = await this.#lock.acquire(call.space, 'read', { holder, signal: call.signal, timeoutMs });
+    using _lock = await this.#life.use(call.space, { holder, signal: call.signal, timeoutMs });
     this.#options.onLockWait?.((this.#options.clock.monotonic() - askedAt) / 1000);
     return await run();
   }
@@ -305,33 +395,4 @@ function stateOf(threads: readonly ThreadHost[], dispatcher: { readonly busy: nu
   const started = threads.filter((thread) => thread.started).length;
   const openFiles = threads.reduce((sum, thread) => sum + thread.openFiles, 0);
   return { threads: threads.length, started, busy: dispatcher.busy, waiting: dispatcher.waiting, openFiles };
-}
-
-async function* entriesOf(folder: string): AsyncIterable<string> {
-  try {
-    for await (const entry of await opendir(folder)) yield entry.name;
-  } catch (error) {
-    if (!isMissing(error) && !isCode(error, 'ENOTDIR')) throw error;
-  }
-}
-
-async function statOf(path: string): Promise<{ readonly size: number } | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return (await statOf(path))?.size ?? 0;
-}
-
-function isMissing(error: unknown): boolean {
-  return isCode(error, 'ENOENT');
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return systemCode(error) === code;
 }

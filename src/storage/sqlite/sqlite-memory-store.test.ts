@@ -16,7 +16,8 @@ type Folder = Awaited<ReturnType<typeof temporaryFolder>>;
 
 function openFiles(folder: string): SpaceFiles {
   return new SpaceFiles({
-    folder,
+    folder: join(folder, 'spaces'),
+    archive: join(folder, 'archive'),
     clock: systemClock,
     logger: silentLogger,
     readers: 2,

@@ -5,3 +5,9 @@ export async function syncFolder(path: string): Promise<void> {
   await using handle = await open(path, 'r');
   await handle.sync();
 }
+
+/** Makes what a file holds durable. */
+export async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
+}

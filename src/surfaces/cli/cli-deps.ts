@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Settings } from '../../config/options.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { OperationDeclaration } from '../../kernel/operation.ts';
 
@@ -12,6 +13,10 @@ export interface CliHooks {
   restore(options: { readonly backupDir: string; readonly dataDir: string; readonly force: boolean }): Promise<object>;
   /** Checks the files under the data folder's lock; rejects when a server holds it. */
   inspectOffline(dataDir: string, onProgress: (progress: FileProgress) => void): Promise<{ readonly checks: readonly Check[] }>;
+  /** Is a language model set up? If not, looks for servers on this machine that have one, unless the settings forbid it. */
+  checkModels(settings: Settings): Promise<Check>;
+  /** Does the Redis at this URL answer? */
+  checkRedis(url: string): Promise<Check>;
 }
 
 /** What a server in the foreground may write to. */

@@ -65,7 +65,14 @@ export async function openCliBench(): Promise<CliBench> {
 const refuse = (): Promise<never> => Promise.reject(new Error('this hook is not to be called here'));
 
 /** Hooks for runs that need none of them. */
-export const refusingHooks: CliHooks = { serve: refuse, spawnServer: refuse, restore: refuse, inspectOffline: refuse };
+export const refusingHooks: CliHooks = {
+  serve: refuse,
+  spawnServer: refuse,
+  restore: refuse,
+  inspectOffline: refuse,
+  checkModels: refuse,
+  checkRedis: refuse,
+};
 
 /** Runs a command with collected output; `serve` only tells its flags, and no server is ever started. */
 export async function runWith(deps: Partial<CliDeps> & Pick<CliDeps, 'argv' | 'cwd' | 'operations'>): Promise<CliRun> {
@@ -90,6 +97,8 @@ export async function runWith(deps: Partial<CliDeps> & Pick<CliDeps, 'argv' | 'c
       },
       restore: (options) => restore(options, signal),
       inspectOffline: (dataDir, onProgress) => inspectOffline(dataDir, signal, onProgress),
+      checkModels: async () => ({ name: 'chat model', ok: true, detail: 'not looked for' }),
+      checkRedis: async () => ({ name: 'redis', ok: true, detail: 'not asked' }),
     },
     ...deps,
   });

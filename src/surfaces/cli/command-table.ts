@@ -3,6 +3,8 @@ import type { Command } from './command.ts';
 import { completionCommand, helpCommand, versionCommand } from './commands/about.ts';
 import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { callCommand } from './commands/call.ts';
+import { chatCommands } from './commands/chat.ts';
+import { cleanUpCommand } from './commands/clean-up.ts';
 import { codeCommands } from './commands/code.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
@@ -21,12 +23,14 @@ const COMMANDS: readonly Command[] = [
   mcpCommand,
   doctorCommand,
   ...memoryCommands,
+  ...chatCommands,
   ...codeCommands,
   ...jobCommands,
   importCommand,
   exportCommand,
   backupCommand,
   restoreCommand,
+  cleanUpCommand,
   ...peopleCommands,
   callCommand,
   loadCommand,

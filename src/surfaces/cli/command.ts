@@ -20,7 +20,7 @@ export interface Flag {
 /** Values of flags as given, by flag name. */
 export type FlagValues = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
-export const COMMAND_GROUPS = ['Server', 'Memory', 'Code', 'Jobs', 'Moving data', 'People', 'More'] as const;
+export const COMMAND_GROUPS = ['Server', 'Memory', 'Chat', 'Code', 'Jobs', 'Moving data', 'People', 'More'] as const;
 export type CommandGroup = (typeof COMMAND_GROUPS)[number];
 
 /** One command of the table: everything help, completion and dispatch know about it. */

@@ -151,3 +151,11 @@ test('a backup is restored, and sound', async () => {
   expect((await bench.run(['restore', backup, '--data-dir', restored])).code).toBe(0);
   expect((await bench.run(['doctor', '--offline', '--data-dir', restored])).out).toMatch(/✓ files +\d+ files are sound/);
 });
+
+test('a clean-up only tells, unless it is told to do it', async () => {
+  const asked = await bench.run(['clean-up']);
+  expect(asked).toMatchObject({ code: 0, err: expect.stringContaining('give --yes') });
+  expect(JSON.parse((await bench.run(['clean-up', '--json'])).out)).toMatchObject({ dryRun: true, archived: 0 });
+  expect(JSON.parse((await bench.run(['clean-up', '--yes', '--json'])).out)).toMatchObject({ dryRun: false, complete: true });
+  expect((await bench.run(['clean-up', 'everything'])).code).not.toBe(0);
+});

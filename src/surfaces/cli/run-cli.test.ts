@@ -246,6 +246,7 @@ test('mcp speaks with the running server, and starts one when none answers', asy
 test('doctor finds all well beside a server, and says what is wrong without', async () => {
   const well = await bench.run(['doctor', '--json']);
   expect(JSON.parse(well.out)).toMatchObject({ ok: true });
+  expect(well.out).toContain('"chat model"');
   expect(well.code).toBe(0);
   const wrong = await bench.run(['doctor'], { env: { DATA_DIR: 'nowhere', POLYMNIA_PORT: 'x' }, nodeVersion: 'v20.1.0' });
   expect(wrong.code).toBe(1);

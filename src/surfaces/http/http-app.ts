@@ -8,6 +8,7 @@ import type { Ids } from '../../kernel/ids.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { BoundOperation } from '../../kernel/operation.ts';
 import type { BodyBudget } from './body-budget.ts';
+import { CHAT_ROUTE, chatEndpoint, chatErrorReply } from './chat-route.ts';
 import { docsEndpoints } from './docs-page.ts';
 import { createGuards, SECURITY_HEADERS } from './guards.ts';
 import { jobEventsEndpoint } from './job-events.ts';
@@ -33,6 +34,8 @@ export interface HttpSettings {
   readonly bodyTimeoutMs?: number;
   /** A reader that takes nothing of its stream for so long is cut off. Default 30,000. */
   readonly stallMs?: number;
+  /** Messages of a conversation before the model at `/api/chat`. Default 4. */
+  readonly shortTermMessages?: number;
 }
 
 export interface HttpDeps {
@@ -58,6 +61,7 @@ export interface HttpDeps {
 
 const DEFAULT_BODY_TIMEOUT_MS = 60_000;
 const DEFAULT_STALL_MS = 30_000;
+const DEFAULT_SHORT_TERM = 4;
 const DRAIN_RETRY_MS = 2000;
 
 /**
@@ -73,6 +77,11 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   for (const route of routes) app.on(route.method, route.path, pipeline(route.answer));
   for (const { methods, path, answer } of createOpenAiRoutes(deps.operations, { ...routeDeps(deps), budgets })) {
     app.on([...methods], path, pipeline(answer, openAiErrorReply));
+  }
+  const chat = deps.operations.find(({ name }) => name === 'chat');
+  if (chat !== undefined) {
+    const shortTermMessages = deps.settings.shortTermMessages ?? DEFAULT_SHORT_TERM;
+    app.post(CHAT_ROUTE, pipeline(chatEndpoint(chat, { ...routeDeps(deps), budgets, shortTermMessages }), chatErrorReply));
   }
   const getJob = deps.operations.find(({ name }) => name === 'get_job');
   if (deps.jobs !== undefined && getJob !== undefined) {

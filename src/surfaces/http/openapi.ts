@@ -10,6 +10,10 @@ import { inputSchemaOf } from './operation-input.ts';
 import { API_PREFIX, hasEvents, operationPath } from './operation-routes.ts';
 
 /** What the document needs of an operation: its declaration alone. */
+const CALL_EVENTS = 'Events `progress`, then `result` (the JSON answer) or `error` (a problem).';
+const NUMBERED_EVENTS =
+  'Events `turn`, `start`, `text`, `tool_call`, `tool_used`, `finish`, `usage`, and `end` as the last one, or `error` (a problem). A reader resumes with the last id as `Last-Event-ID`.';
+
 type Described = Omit<BoundOperation, 'run' | 'stream' | 'rateCost'> & { readonly stream?: unknown };
 
 const DESCRIPTION = `A private memory, chat with it, and a code index for every user of every assistant, over HTTP, MCP and a command line.
@@ -188,7 +192,7 @@ function success(operation: Described, schemas: SchemaRegistry): JsonSchema {
       ...(operation.stream === undefined ? {} : { [JSON_LINES]: { schema: { type: 'string', description: 'One JSON object a line.' } } }),
       ...(hasEvents(operation)
         ? {
-            [EVENT_STREAM]: { schema: { type: 'string', description: 'Events `progress`, then `result` (the JSON answer) or `error` (a problem).' } },
+            [EVENT_STREAM]: { schema: { type: 'string', description: operation.numberedEvents === true ? NUMBERED_EVENTS : CALL_EVENTS } },
           }
         : {}),
     },

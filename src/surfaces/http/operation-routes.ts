@@ -4,6 +4,7 @@ import type { BoundOperation, HttpMethod, Principal } from '../../kernel/operati
 import { type AnswerDeps, answerWithEvents, answerWithJson, answerWithLines, type ReadyCall } from './call-answers.ts';
 import { EVENT_STREAM } from './event-stream.ts';
 import { JSON_LINES } from './json-lines.ts';
+import { answerWithNumberedEvents } from './numbered-events.ts';
 import { createPrepare, type Prepare, type PrepareDeps, type RequestBudgets } from './prepare-call.ts';
 import type { Endpoint, ReplyHeaders } from './reply.ts';
 
@@ -29,7 +30,8 @@ export function operationPath(operation: Pick<BoundOperation, 'http'>): string {
 }
 
 /** Does the operation answer with progress events when asked for them? */
-export function hasEvents(operation: Pick<BoundOperation, 'http' | 'lane'>): boolean {
+export function hasEvents(operation: Pick<BoundOperation, 'http' | 'lane' | 'numberedEvents'>): boolean {
+  if (operation.numberedEvents === true) return true;
   return operation.http.method !== 'GET' || operation.lane === 'bulk';
 }
 
@@ -87,6 +89,7 @@ function createEndpoint(operation: BoundOperation, prepare: Prepare, deps: Route
     const call: ReadyCall = { principal, prepared, options, exchange, always };
     const accept = request.method === 'HEAD' ? null : headers.get('accept');
     if (accept !== null && operation.stream !== undefined && accept.includes(JSON_LINES)) return answerWithLines(call, deps);
+    if (accept !== null && operation.numberedEvents === true && accept.includes(EVENT_STREAM)) return answerWithNumberedEvents(call, deps);
     if (accept !== null && offersEvents && accept.includes(EVENT_STREAM)) return answerWithEvents(call, deps);
     return answerWithJson(call, deps);
   };
@@ -101,7 +104,8 @@ export function authenticate(gate: Gate, headers: Headers): Promise<Principal> {
 
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,200}$/;
 
-function idempotencyKey(headers: Headers): string | undefined {
+/** The key under which a write is done once; undefined when none is given. */
+export function idempotencyKey(headers: Headers): string | undefined {
   const key = headers.get('idempotency-key');
   if (key === null) return undefined;
   if (IDEMPOTENCY_KEY.test(key)) return key;

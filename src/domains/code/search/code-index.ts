@@ -1,4 +1,4 @@
-import type { Meter } from '../../../kernel/operation.ts';
+import type { Flow, Meter } from '../../../kernel/operation.ts';
 import type { SymbolKind } from '../model.ts';
 
 /** Which published index is meant. The caller has made sure that the user may see the repository. */
@@ -13,7 +13,7 @@ export interface IndexSource {
 
 /** On whose account and how long a look-up runs. */
 export interface IndexCall {
-  readonly flow: { readonly user: string; readonly group: string; readonly weight: number };
+  readonly flow: Flow;
   readonly signal: AbortSignal;
   /** Monotonic ms. */
   readonly deadlineAt: number;

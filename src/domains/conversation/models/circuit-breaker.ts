@@ -24,9 +24,14 @@ export class CircuitBreaker {
     this.#name = name;
   }
 
+  /** Refuses attempts, or lets one through at a time. */
+  get isOpen(): boolean {
+    return this.#bad >= FAILURES;
+  }
+
   /** Begins an attempt; the function it answers with tells what became of it, and counts once. Throws `overloaded` while it is open. */
   begin(): (verdict: Verdict) => void {
-    const isProbe = this.#bad >= FAILURES;
+    const isProbe = this.isOpen;
     const left = this.#openUntil - this.#clock.monotonic();
     if (isProbe && (left > 0 || this.#probing)) {
       throw new PolymniaError('overloaded', `${this.#name} did not answer lately; it is tried again in a moment.`, {
@@ -47,6 +52,6 @@ export class CircuitBreaker {
 
   #failed(): void {
     this.#bad++;
-    if (this.#bad >= FAILURES) this.#openUntil = this.#clock.monotonic() + OPEN_MS;
+    if (this.isOpen) this.#openUntil = this.#clock.monotonic() + OPEN_MS;
   }
 }

@@ -1,8 +1,8 @@
 import { throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { toPolymniaError } from '../../../kernel/errors.ts';
+import { type ErrorCode, toPolymniaError } from '../../../kernel/errors.ts';
 import { FairGate } from '../../../kernel/fair-gate.ts';
-import type { OperationContext } from '../../../kernel/operation.ts';
+import { flowOf, type OperationContext } from '../../../kernel/operation.ts';
 import type { TokenUsage } from '../model.ts';
 import type { LanguageModel, ModelEvent, ModelRequest } from '../ports.ts';
 import { CircuitBreaker, type Verdict } from './circuit-breaker.ts';
@@ -10,6 +10,18 @@ import { estimateUsage } from './token-estimate.ts';
 
 /** For whom a model is asked. */
 export type ModelCaller = Pick<OperationContext, 'caller' | 'signal' | 'deadlineAt' | 'meter'>;
+
+/** Told of each call that a model is asked, with the model's name; for figures. */
+export interface ModelObserver {
+  asked(model: string): void;
+  /** The first step of the answer came, `ms` after the question. */
+  began(model: string, ms: number): void;
+  /** Once for each `asked`. `isOpen`: the breaker now refuses calls, or lets one through at a time. */
+  ended(model: string, end: { readonly outcome: ModelOutcome; readonly isOpen: boolean }): void;
+}
+
+/** `cancelled` is also a reader that left. */
+export type ModelOutcome = 'ok' | ErrorCode;
 
 export interface SharedModelOptions {
   /** The name callers ask for. */
@@ -20,6 +32,7 @@ export interface SharedModelOptions {
   readonly clock: Clock;
   /** Numbers in [0, 1), to spread retries. */
   readonly random: () => number;
+  readonly observer?: ModelObserver;
 }
 
 /** What the provider counted, or an estimate where it counted nothing. */
@@ -36,10 +49,14 @@ export class SharedModel implements Disposable {
   readonly #model: LanguageModel;
   readonly #gate: FairGate;
   readonly #breaker: CircuitBreaker;
+  readonly #clock: Clock;
+  readonly #observer: ModelObserver | undefined;
 
-  constructor({ name, model, capacity, clock, random }: SharedModelOptions) {
+  constructor({ name, model, capacity, clock, random, observer }: SharedModelOptions) {
     this.name = name;
     this.#model = model;
+    this.#clock = clock;
+    this.#observer = observer;
     this.#breaker = new CircuitBreaker(clock, name);
     // One user, and one service, always leaves a place to others.
     const others = Math.max(1, capacity - 1);
@@ -48,15 +65,18 @@ export class SharedModel implements Disposable {
 
   /** The model's steps, `usage` always among them and last. Rejects as {@link LanguageModel.stream} and {@link FairGate.enter} do. */
   async *stream(request: ModelRequest, { caller, signal, deadlineAt, meter }: ModelCaller): AsyncGenerator<SharedModelEvent> {
-    const { userId: user, group, weight } = caller;
     const cost = estimateUsage(request.messages, '').inputTokens;
-    using permit = await this.#gate.enter({ user, group, weight, cost, signal, deadlineAt });
+    using permit = await this.#gate.enter({ ...flowOf(caller), cost, signal, deadlineAt });
     const settle = this.#breaker.begin();
+    const askedAt = this.#clock.monotonic();
+    this.#observer?.asked(this.name);
     let verdict: Verdict = 'neither';
+    let outcome: ModelOutcome = 'cancelled';
     let written = '';
     let counted: TokenUsage | undefined;
     try {
       for await (const event of this.#model.stream(request, { signal })) {
+        if (verdict !== 'good') this.#observer?.began(this.name, this.#clock.monotonic() - askedAt);
         verdict = 'good';
         if (event.type === 'usage') counted = event.usage;
         else yield event;
@@ -64,12 +84,15 @@ export class SharedModel implements Disposable {
         if (event.type === 'tool_call') written += event.call.arguments;
       }
       throwIfAborted(signal);
+      outcome = 'ok';
       yield { type: 'usage', usage: settled(counted, request, written) };
     } catch (failure) {
       verdict = verdictOf(failure, signal);
+      outcome = toPolymniaError(failure).code;
       throw failure;
     } finally {
       settle(verdict);
+      this.#observer?.ended(this.name, { outcome, isOpen: this.#breaker.isOpen });
       const { inputTokens, outputTokens } = settled(counted, request, written);
       meter.add(inputTokens + outputTokens);
       permit.release(inputTokens + outputTokens);

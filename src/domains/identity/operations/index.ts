@@ -1,4 +1,5 @@
 import { type AnyOperation, bindOperation, type BoundOperation } from '../../../kernel/operation.ts';
+import { cleanUp } from './clean-up.ts';
 import { createKey } from './create-key.ts';
 import { createSpace } from './create-space.ts';
 import { createUser } from './create-user.ts';
@@ -35,6 +36,7 @@ export const identityOperations: readonly AnyOperation<IdentityOperationsService
   setMember,
   removeMember,
   listAudit,
+  cleanUp,
 ];
 
 /** The same, bound to the service and to what is known of a caller's limits. */

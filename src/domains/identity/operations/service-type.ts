@@ -1,3 +1,4 @@
+import type { CleanUp } from '../clean-up/clean-up.ts';
 import type { Standing } from '../ports.ts';
 import type { IdentityService } from '../service.ts';
 
@@ -5,4 +6,5 @@ import type { IdentityService } from '../service.ts';
 export interface IdentityOperationsService {
   readonly identity: IdentityService;
   readonly standing: Standing;
+  readonly cleanUp: Pick<CleanUp, 'run'>;
 }

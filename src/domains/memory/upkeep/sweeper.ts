@@ -22,7 +22,7 @@ const BUSY_PAUSE_MS = 200;
 const RETRY_MS = 60_000;
 
 /** What expires goes first: it was promised to vanish. */
-const ORDER: readonly SpaceWorkKind[] = ['expire', 'vectors', 'scrub', 'reindex'];
+const ORDER: readonly SpaceWorkKind[] = ['expire', 'turns', 'vectors', 'scrub', 'reindex'];
 
 /**
  * The background loop over {@link SpaceWork}: one space at a time, a bounded turn each. A failure is logged and its entry put

@@ -18,6 +18,8 @@ export interface SweepDeps {
   readonly embedder?: Embedder;
   /** `EMBEDDING_BATCH`: texts in one request. */
   readonly embeddingBatch: number;
+  /** What is done for kind `turns`; without it there is none. */
+  readonly sweepTurns?: (space: SpaceAccess, frame: SweepFrame) => Promise<SweepResult>;
 }
 
 /** `more`: call again soon; `done`: nothing left now, `nextDueAt` (UTC ms) when there will be. */
@@ -43,6 +45,8 @@ export async function sweepSpace(deps: SweepDeps, kind: SpaceWorkKind, key: Spac
   switch (kind) {
     case 'expire':
       return sweepExpired(deps, space, frame);
+    case 'turns':
+      return (await deps.sweepTurns?.(space, frame)) ?? { state: 'done' };
     case 'vectors':
       return sweepVectors(deps, space, frame);
     case 'scrub':
@@ -53,7 +57,7 @@ export async function sweepSpace(deps: SweepDeps, kind: SpaceWorkKind, key: Spac
 }
 
 /** A store call of background work. */
-function systemCall(deps: Pick<SweepDeps, 'clock'>, space: SpaceAccess, frame: SweepFrame): StoreCall {
+export function systemCall(deps: Pick<SweepDeps, 'clock'>, space: SpaceAccess, frame: SweepFrame): StoreCall {
   return storeCall({ ...frame, caller: SYSTEM, meter: NO_METER }, space, deps.clock.now());
 }
 

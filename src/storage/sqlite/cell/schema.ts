@@ -1,3 +1,5 @@
+import { CONVERSATION_TABLES } from './conversation/conversation-schema.ts';
+
 /** Marks a file as a Polymnia cell (`PRAGMA application_id`, "PmnC"). */
 export const CELL_APPLICATION_ID = 0x506d6e43;
 
@@ -100,4 +102,5 @@ export const CELL_MIGRATIONS: readonly { readonly version: number; readonly sql:
       ) strict;
     `,
   },
+  { version: 2, sql: CONVERSATION_TABLES },
 ];

@@ -1,3 +1,5 @@
+import { removeConversation, sweepTurns } from './conversation/conversation-removal.ts';
+import { beginTurn, endTurn, saveTurn, spendTokens } from './conversation/turn-writes.ts';
 import { remove, removeMatching, sweepExpired } from './delete-memory.ts';
 import { importBegin, importEnd, importSlice } from './imports.ts';
 import { add } from './insert-memory.ts';
@@ -18,6 +20,12 @@ export const cellWrites = {
   scrubText,
   reindexText,
   vectorsPut,
+  beginTurn,
+  saveTurn,
+  endTurn,
+  spendTokens,
+  removeConversation,
+  sweepTurns,
 } as const;
 
 export type CellWrites = typeof cellWrites;

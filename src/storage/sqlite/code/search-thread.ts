@@ -1,7 +1,7 @@
-import { platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BadPattern } from '../../../domains/code/search/matcher.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
+import { giveWay } from '../threads/give-way.ts';
 import { processorUs } from '../threads/thread-time.ts';
 import { CallStopped, sqliteFamily } from '../threads/translate-error.ts';
 import { readIndexed } from './file-reading.ts';
@@ -65,16 +65,6 @@ function failure(error: unknown): SearchOutcome {
     : { status: 'failed', code: 'internal', message: 'Something went wrong inside the code search.', cause };
 }
 
-/** On Linux this is the thread's own priority; where it is not allowed it stays. */
-function giveWay(): void {
-  if (data.niceness === 0 || platform() !== 'linux') return;
-  try {
-    setPriority(data.niceness);
-  } catch {
-    // A system that forbids it: the thread works all the same, only less politely.
-  }
-}
-
 port.on('message', (message: ToSearchThread) => {
   if (message.kind === 'run') {
     const started = processorUs();
@@ -89,5 +79,5 @@ port.on('message', (message: ToSearchThread) => {
     port.close();
   }
 });
-giveWay();
+giveWay(data.niceness);
 send({ kind: 'ready' });

@@ -7,7 +7,7 @@ import type { Row } from '../cell/cell.ts';
  * trust it; JSON columns hold what we serialised.
  */
 
-export const USER_COLUMNS = 'u.id, u.name, u.role, u.status, u.time_zone, u.weight, u.limits, u.created_at, u.service_id, u.external_id';
+export const USER_COLUMNS = 'u.id, u.name, u.role, u.status, u.time_zone, u.weight, u.limits, u.created_at, u.active_at, u.service_id, u.external_id';
 export const KEY_COLUMNS = 'k.id, k.user, k.name, k.scopes, k.spaces, k.expires_at, k.created_at, k.created_by, k.last_used_at, k.revoked_at';
 export const SPACE_COLUMNS = 's.id, s.key, s.name, s.kind, s.payer, s.created_at';
 /** Of `spaces s`, `members m` and the payer `p`. */
@@ -41,6 +41,7 @@ export function toUser(row: Row): User {
     weight: Number(row['weight']),
     limits: json(row, 'limits') as UserLimits,
     createdAt: integer(row, 'created_at'),
+    lastActiveAt: integer(row, 'active_at'),
     ...(typeof service === 'string' && { service: { id: service, externalId: text(row, 'external_id') } }),
   };
 }

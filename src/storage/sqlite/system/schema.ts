@@ -10,7 +10,7 @@ export const SYSTEM_MAJOR = 1;
  * The tables of `system.db`, in numbered, append-only steps.
  *
  * - `users`: `deleted` rows are tombstones. Names are unique among people only: a user that a service named lives in that
- *   service's namespace, and no external id can collide with a name or an id.
+ *   service's namespace, and no external id can collide with a name or an id. `active_at`: last call or job, within a minute.
  * - `spaces`: one personal space per payer. A space with `deleted_at` is hidden from everyone; its row goes with its file.
  * - `keys`: only the SHA-256 of a secret.
  * - `intents`: deletions whose files may still be there.
@@ -144,6 +144,17 @@ export const SYSTEM_MIGRATIONS: readonly { readonly version: number; readonly sq
         complete integer not null check (complete in (0, 1)),
         primary key (repository, id)
       ) strict, without rowid;
+    `,
+  },
+  {
+    version: 4,
+    sql: `
+      alter table users add column active_at integer not null default 0;
+      update users set active_at = max(
+        created_at,
+        coalesce((select max(k.last_used_at) from keys k where k.user in (users.id, users.service_id)), 0)
+      );
+      create index users_idle on users (active_at, id) where status <> 'deleted';
     `,
   },
 ];

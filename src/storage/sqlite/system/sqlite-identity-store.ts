@@ -1,6 +1,17 @@
 import type { IdentityStore } from '../../../domains/identity/store.ts';
-import { access, accesses, account, listAudit, listMembers, listSpaces, openDeletions, spaceById, spacesPaidBy } from './reads/space-reads.ts';
-import { credentialByHash, deletionPlan, keyById, listKeys, listUsers, owner, userByExternalId, userById } from './reads/user-reads.ts';
+import {
+  access,
+  accesses,
+  account,
+  listAudit,
+  listMembers,
+  listSpaces,
+  openDeletions,
+  spaceActiveAt,
+  spaceById,
+  spacesPaidBy,
+} from './reads/space-reads.ts';
+import { credentialByHash, deletionPlan, idleUsers, keyById, listKeys, listUsers, owner, userByExternalId, userById } from './reads/user-reads.ts';
 import type { SystemDatabase } from './system-database.ts';
 
 /** The identity store over `system.db`. */
@@ -11,6 +22,7 @@ export function createSqliteIdentityStore(database: SystemDatabase): IdentitySto
     user: async (userId) => database.read((file) => userById(file, userId)),
     userByExternalId: async (serviceId, externalId) => database.read((file) => userByExternalId(file, serviceId, externalId)),
     users: async (filter, page) => database.read((file) => listUsers(file, filter, page)),
+    idleUsers: async (before, page) => database.read((file) => idleUsers(file, before, page)),
     key: async (keyId) => database.read((file) => keyById(file, keyId)),
     keys: async (userId, page) => database.read((file) => listKeys(file, userId, page)),
     space: async (spaceId) => database.read((file) => spaceById(file, spaceId)),
@@ -19,6 +31,7 @@ export function createSqliteIdentityStore(database: SystemDatabase): IdentitySto
     account: async (spaceKey) => database.read((file) => account(file, spaceKey)),
     spaces: async (userId, page) => database.read((file) => listSpaces(file, userId, page)),
     spacesPaidBy: async (userId) => database.read((file) => spacesPaidBy(file, userId)),
+    spaceActiveAt: async (spaceId) => database.read((file) => spaceActiveAt(file, spaceId)),
     members: async (spaceId, page) => database.read((file) => listMembers(file, spaceId, page)),
     audit: async (filter, page) => database.read((file) => listAudit(file, filter, page)),
     deletionPlan: async (userId) => database.read((file) => deletionPlan(file, userId)),
@@ -27,6 +40,7 @@ export function createSqliteIdentityStore(database: SystemDatabase): IdentitySto
     createUser: (user, audit) => database.write('createUser', { user, audit }),
     claimServiceUser: (user, maxUsers) => database.write('claimServiceUser', { user, maxUsers }),
     updateUser: (userId, change, audit) => database.write('updateUser', { userId, change, audit }),
+    touchUsers: (uses) => database.write('touchUsers', { uses }),
     beginUserDeletion: (userId, intent, audit) => database.write('beginUserDeletion', { userId, intent, audit }),
     beginSpaceDeletion: (spaceId, intent, audit) => database.write('beginSpaceDeletion', { spaceId, intent, audit }),
     finishDeletion: (intentId, audit) => database.write('finishDeletion', { intentId, audit }),

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../../../kernel/abort.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { closing } from './pending-call.ts';
-import type { FileSeal, MaintenanceData, MaintenanceReply, MaintenanceRequest, MaintenanceTask } from './maintenance.ts';
+import type { FileSeal, MaintenanceData, MaintenanceReply, MaintenanceRequest, MaintenanceTask, Packed } from './maintenance.ts';
 
 export type { FileSeal } from './maintenance.ts';
 
@@ -15,10 +15,11 @@ interface Pending {
 const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
 
 /**
- * A thread of its own for copies and checks of whole files, which take as long as the file is large: neither the event loop
- * nor a storage thread waits for them. Started at first use; one task after the other.
+ * A thread of its own for copies, checks and packing of whole files, which take as long as the file is large: neither the event
+ * loop nor a storage thread waits for them. Started at first use; one task after the other.
  */
 export class MaintenanceThread implements AsyncDisposable {
+  readonly #niceness: number;
   readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #worker: Worker | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -26,6 +27,11 @@ export class MaintenanceThread implements AsyncDisposable {
   #line: Promise<unknown> = Promise.resolve();
   #lastId = 0;
   #closed = false;
+
+  /** @param niceness priority for the operating system: 0 is usual, up to 19 gives way to others. */
+  constructor(niceness = 0) {
+    this.#niceness = niceness;
+  }
 
   /** Copies a database as it is at one moment, while it is in use; `to` must not exist. */
   async copy(from: string, to: string, signal: AbortSignal): Promise<FileSeal> {
@@ -41,7 +47,12 @@ export class MaintenanceThread implements AsyncDisposable {
     return (await this.#run({ kind: 'check', path }, signal)).problems ?? [];
   }
 
-  /** Stops a copy, lets a check end, refuses what waits, and ends the thread. */
+  /** See `packAway`. */
+  async pack(from: string, to: string, signal: AbortSignal): Promise<Packed> {
+    return (await this.#run({ kind: 'pack', from, to }, signal)).packed ?? 'absent';
+  }
+
+  /** Stops a copy or packing, lets a check end, refuses what waits, and ends the thread. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     Atomics.store(this.#stop, 0, 1);
@@ -75,7 +86,7 @@ export class MaintenanceThread implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const data: MaintenanceData = { stop: this.#stop };
+    const data: MaintenanceData = { stop: this.#stop, niceness: this.#niceness };
     const worker = new Worker(new URL(`./maintenance.${extension}`, import.meta.url), {
       workerData: data,
       name: 'maintenance',
@@ -102,7 +113,7 @@ export class MaintenanceThread implements AsyncDisposable {
     this.#pending = undefined;
     if (reply.ok) pending.resolve(reply);
     else if (reply.stopped) pending.reject(pending.signal.aborted ? abortError(pending.signal) : closing());
-    else pending.reject(new PolymniaError('storage_unavailable', `A file could not be copied or checked (${reply.code}).`));
+    else pending.reject(new PolymniaError('storage_unavailable', `A file could not be copied, packed or checked (${reply.code}).`));
   }
 }
 

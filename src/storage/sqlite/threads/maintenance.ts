@@ -3,13 +3,16 @@ import { createHash } from 'node:crypto';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolymniaError } from '../../../kernel/errors.ts';
+import { packAway, type SpaceBytes } from '../archive/packing.ts';
+import { giveWay } from './give-way.ts';
 import { sqliteFamily } from './translate-error.ts';
 
-/** Work of the maintenance thread: copy a live database, or check a file. */
+/** Work of the maintenance thread: copy a live database, check a file, or pack one nobody uses. */
 export type MaintenanceTask =
   | { readonly kind: 'copy'; readonly from: string; readonly to: string }
   | { readonly kind: 'check'; readonly path: string }
-  | { readonly kind: 'hash'; readonly path: string };
+  | { readonly kind: 'hash'; readonly path: string }
+  | { readonly kind: 'pack'; readonly from: string; readonly to: string };
 
 /** A file's size and SHA-256 (hex). */
 export interface FileSeal {
@@ -17,19 +20,24 @@ export interface FileSeal {
   readonly sha256: string;
 }
 
+/** What became of a file that was to be packed. */
+export type Packed = SpaceBytes | 'absent' | 'unfolded';
+
 export interface MaintenanceRequest {
   readonly id: number;
   readonly task: MaintenanceTask;
 }
 
 export type MaintenanceReply = { readonly id: number } & (
-  | { readonly ok: true; readonly seal?: FileSeal; readonly problems?: readonly string[] }
+  | { readonly ok: true; readonly seal?: FileSeal; readonly problems?: readonly string[]; readonly packed?: Packed }
   | { readonly ok: false; readonly code: string; readonly stopped: boolean }
 );
 
 export interface MaintenanceData {
-  /** 1 = give up the copy that runs. */
+  /** 1 = give up the copy or packing that runs. */
   readonly stop: Int32Array<SharedArrayBuffer>;
+  /** Priority for the operating system: 0 is usual, up to 19 gives way to others. */
+  readonly niceness: number;
 }
 
 /** 1 MiB of 4 KiB pages a step, then a pause: a copy takes no more than a part of the disk's time. */
@@ -39,22 +47,24 @@ const MAX_PROBLEMS = 10;
 /** SQLITE_CORRUPT, SQLITE_NOTADB. */
 const DAMAGED: ReadonlySet<number> = new Set([11, 26]);
 
-class CopyStopped extends Error {
-  override readonly name = 'CopyStopped';
+class TaskStopped extends Error {
+  override readonly name = 'TaskStopped';
 }
 
 const port = parentPort;
 if (port === null) throw new PolymniaError('internal', 'Maintenance must run as a worker thread.');
-const { stop } = workerData as MaintenanceData;
+const { stop, niceness } = workerData as MaintenanceData;
+giveWay(niceness);
 
 port.on('message', ({ id, task }: MaintenanceRequest) => {
   void run(task).then(
     (result) => port.postMessage({ id, ok: true, ...result } satisfies MaintenanceReply),
-    (error: unknown) => port.postMessage({ id, ok: false, code: codeOf(error), stopped: error instanceof CopyStopped } satisfies MaintenanceReply),
+    (error: unknown) => port.postMessage({ id, ok: false, code: codeOf(error), stopped: error instanceof TaskStopped } satisfies MaintenanceReply),
   );
 });
 
-async function run(task: MaintenanceTask): Promise<{ seal?: FileSeal; problems?: readonly string[] }> {
+async function run(task: MaintenanceTask): Promise<{ seal?: FileSeal; problems?: readonly string[]; packed?: Packed }> {
+  if (task.kind === 'pack') return { packed: await packAway(task.from, task.to, alive) };
   if (task.kind === 'check') return { problems: check(task.path) };
   if (task.kind === 'copy') await copy(task.from, task.to);
   return { seal: await seal(task.kind === 'copy' ? task.to : task.path) };
@@ -76,8 +86,12 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
+function alive(): void {
+  if (Atomics.load(stop, 0) !== 0) throw new TaskStopped();
+}
+
 function pauseOrStop(): void {
-  if (Atomics.load(stop, 0) !== 0) throw new CopyStopped();
+  alive();
   Atomics.wait(stop, 0, 0, PAUSE_MS);
 }
 

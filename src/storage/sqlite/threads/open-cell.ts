@@ -112,7 +112,7 @@ function openExisting(space: string, path: string, makes: boolean, context: Open
   const db = connect(path, context);
   let state: FileState | undefined;
   try {
-    state = stateOf(db, space, context.schema);
+    state = inSnapshot(db, () => stateOf(db, space, context.schema));
     if (state === 'current') return new OpenCell(db, space, path, context);
     if (context.config.role === 'writer' && (state === 'stale' || makes)) {
       migrate(db, context.schema, () => void db.prepare("INSERT INTO meta(key, value) VALUES ('space', ?)").run(space));
@@ -176,6 +176,16 @@ const WRITER_PRAGMAS = `PRAGMA journal_mode = WAL; ${BOTH_PRAGMAS} PRAGMA secure
 const READER_PRAGMAS = `${BOTH_PRAGMAS} PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0;`;
 
 type FileState = 'current' | 'stale' | 'empty';
+
+/** A writer may be making the file at this moment: seen half before and half after its commit, it would look like somebody else's. */
+function inSnapshot<T>(db: DatabaseSync, look: () => T): T {
+  db.exec('BEGIN');
+  try {
+    return look();
+  } finally {
+    db.exec('COMMIT');
+  }
+}
 
 function stateOf(db: DatabaseSync, space: string, schema: FileSchema): FileState {
   const stored = pragmaNumber(db, 'user_version');

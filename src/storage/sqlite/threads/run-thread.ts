@@ -1,9 +1,9 @@
-import { platform, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { CellCache } from './cell-cache.ts';
 import { runReads, runWrites } from './execute.ts';
 import type { ExecuteContext, Executed } from './execute.ts';
+import { giveWay } from './give-way.ts';
 import type { OpenCell } from './open-cell.ts';
 import type { FileSchema } from '../migrations.ts';
 import type { AnswerForms, BatchDone, FromThread, MethodRegistry, Outcome, RunMessage, ThreadData, ToThread } from './protocol.ts';
@@ -33,16 +33,6 @@ export function serveThread(serving: Serving): void {
     port.close();
   });
   port.postMessage({ kind: 'ready' } satisfies FromThread);
-}
-
-/** On Linux this is the calling thread's priority alone; where it is not allowed, or would be the process's, it stays. */
-function giveWay(niceness: number): void {
-  if (niceness === 0 || platform() !== 'linux') return;
-  try {
-    setPriority(niceness);
-  } catch {
-    // A system that forbids it: the thread works all the same, only less politely.
-  }
 }
 
 /** One thread's state: its open files, and which slot of the batch is running. */

@@ -39,10 +39,11 @@ export class ThreadHost implements AsyncDisposable {
   readonly #options: ThreadHostOptions;
   readonly #flags: StopFlags = new Int32Array(new SharedArrayBuffer(MAX_BATCH_CALLS * Int32Array.BYTES_PER_ELEMENT));
   readonly #open = new Set<string>();
-  readonly #releases = new Map<number, () => void>();
+  /** Asked for and not answered, by number. */
+  readonly #releases = new Map<number, PromiseWithResolvers<void> & { readonly space: string }>();
   #worker: Worker | undefined;
   #ready = false;
-  #running: Pending<BatchDone> | undefined;
+  #running: (Pending<BatchDone> & { readonly space: string }) | undefined;
   #ended: Promise<void> = Promise.resolve();
   #lastRelease = 0;
   #deaths = 0;
@@ -85,7 +86,7 @@ export class ThreadHost implements AsyncDisposable {
     if (!this.usable) return Promise.reject(this.#resting());
     this.#flags.fill(0);
     return new Promise((resolve, reject) => {
-      this.#running = { resolve: (done) => resolve(this.#noted(space, done)), reject };
+      this.#running = { space, resolve: (done) => resolve(this.#noted(space, done)), reject };
       try {
         this.#post({ kind: 'run', space, create, calls });
       } catch (error) {
@@ -100,14 +101,16 @@ export class ThreadHost implements AsyncDisposable {
     Atomics.store(this.#flags, slot, 1);
   }
 
-  /** Resolves once the thread has the space's file closed. A thread that has ended has nothing open. */
+  /** Resolves once the thread has the space's file closed. A thread that has ended has nothing open; one that runs may be opening it. */
   release(space: string): Promise<void> {
-    if (!this.#open.delete(space) || this.#worker === undefined) return Promise.resolve();
+    const mayBeOpen = this.#open.delete(space) || this.#running?.space === space;
+    if (this.#worker === undefined) return Promise.resolve();
+    if (!mayBeOpen) return [...this.#releases.values()].findLast((release) => release.space === space)?.promise ?? Promise.resolve();
     const id = ++this.#lastRelease;
-    return new Promise((resolve) => {
-      this.#releases.set(id, resolve);
-      this.#post({ kind: 'release', id, space });
-    });
+    const release = { ...Promise.withResolvers<void>(), space };
+    this.#releases.set(id, release);
+    this.#post({ kind: 'release', id, space });
+    return release.promise;
   }
 
   /** Lets the running batch end, closes the files and ends the thread. */
@@ -166,7 +169,7 @@ export class ThreadHost implements AsyncDisposable {
   }
 
   #settleRelease(id: number): void {
-    this.#releases.get(id)?.();
+    this.#releases.get(id)?.resolve();
     this.#releases.delete(id);
   }
 

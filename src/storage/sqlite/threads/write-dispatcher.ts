@@ -3,7 +3,7 @@ import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
 import { CostEstimates } from './cost-estimates.ts';
 import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
-import type { GivingWay } from './giving-way.ts';
+import type { GivingWay } from '../../../kernel/giving-way.ts';
 import { closing, lineFull, noAnswer, PendingCall, waitedTooLong } from './pending-call.ts';
 import type { Answer, CallRequest } from './pending-call.ts';
 import { roughBytes } from './rough-bytes.ts';

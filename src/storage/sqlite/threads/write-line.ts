@@ -37,8 +37,7 @@ export class WriteLine {
 
   enter(call: PendingCall): EnqueueResult {
     const { space, call: ctx } = call.request;
-    const { user, group, weight } = ctx.flow;
-    const request = { user, group, weight, cost: costOf(call), deadlineAt: ctx.deadlineAt, payload: call };
+    const request = { ...ctx.flow, cost: costOf(call), deadlineAt: ctx.deadlineAt, payload: call };
     const entered = this.#scheduler.enqueue(request, this.#clock.monotonic());
     if (!entered.ok) return entered;
     call.token = entered.token;

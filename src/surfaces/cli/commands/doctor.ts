@@ -60,6 +60,8 @@ async function* allChecks(invocation: Invocation): AsyncGenerator<Check> {
   if (server.isElsewhere) return;
   yield await checkLock(dataDir, server.answers);
   const { settings } = readSettings(invocation);
+  if (settings !== undefined) yield await deps.hooks.checkModels(settings);
+  if (settings !== undefined && settings.REDIS_URL !== '') yield await deps.hooks.checkRedis(settings.REDIS_URL);
   if (!server.answers && settings !== undefined && settings.PORT !== 0) yield await checkPort(settings.HOST, settings.PORT, terminal.signal);
 }
 

@@ -29,7 +29,7 @@ afterAll(async () => {
 const refuse = (): never => {
   throw new Error('a load starts nothing');
 };
-const hooks: CliHooks = { serve: refuse, spawnServer: refuse, restore: refuse, inspectOffline: refuse };
+const hooks: CliHooks = { serve: refuse, spawnServer: refuse, restore: refuse, inspectOffline: refuse, checkModels: refuse, checkRedis: refuse };
 
 function sink(): { readonly stream: Writable; text(): string } {
   let text = '';

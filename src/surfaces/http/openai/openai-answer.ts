@@ -10,7 +10,7 @@ export interface AnswerHead {
 
 /** A whole answer in the form of a `chat.completion`. */
 export function completionOf(output: CompleteChatOutput, { id, created }: AnswerHead): unknown {
-  const { model, text, toolCalls, finishReason, usage, recall } = output;
+  const { model, text, toolCalls, finishReason, usage, recall, conversation } = output;
   const calls = toolCalls.map((call) => wireCall(call));
   const message = { role: 'assistant', content: text === '' && calls.length > 0 ? null : text, refusal: null };
   return {
@@ -20,7 +20,7 @@ export function completionOf(output: CompleteChatOutput, { id, created }: Answer
     model,
     choices: [{ index: 0, message: calls.length === 0 ? message : { ...message, tool_calls: calls }, logprobs: null, finish_reason: finishReason }],
     usage: wireUsage(usage),
-    polymnia: { recall },
+    polymnia: { recall, conversation },
   };
 }
 
@@ -29,6 +29,7 @@ export class CompletionChunks {
   readonly #head: AnswerHead;
   readonly #wantsUsage: boolean;
   #model = '';
+  #conversation: string | undefined;
   #calls = 0;
 
   constructor(head: AnswerHead, wantsUsage: boolean) {
@@ -39,9 +40,12 @@ export class CompletionChunks {
   /** The chunk for one step; undefined when the step has none. */
   of(event: ChatEvent): unknown {
     switch (event.type) {
+      case 'turn':
+        this.#conversation = event.conversation;
+        return undefined;
       case 'start':
         this.#model = event.model;
-        return { ...this.#chunk({ role: 'assistant', content: '' }), polymnia: { recall: event.recall } };
+        return { ...this.#chunk({ role: 'assistant', content: '' }), polymnia: { recall: event.recall, conversation: this.#conversation } };
       case 'text':
         return this.#chunk({ content: event.text });
       case 'tool_call':
@@ -50,6 +54,9 @@ export class CompletionChunks {
         return this.#chunk({}, event.reason);
       case 'usage':
         return this.#wantsUsage ? { ...this.#frame(), choices: [], usage: wireUsage(event.usage) } : undefined;
+      case 'tool_used':
+      case 'end':
+        return undefined;
     }
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { PolymniaError } from '../../../kernel/errors.ts';
 import { shortList } from '../../../kernel/short-list.ts';
+import { invalidField, parseBody } from '../parse-body.ts';
 
 /** What of a request the answer's form depends on, and the operation's input. */
 export interface OpenAiRequest {
@@ -37,6 +37,7 @@ const body = z.object({
   max_completion_tokens: z.number().nullish(),
   temperature: z.number().nullish(),
   top_p: z.number().nullish(),
+  store: z.boolean().nullish(),
   n: z.literal(1, { error: 'must be 1: one answer a call' }).nullish(),
   stop: z.union([z.string(), shortList(MAX_ITEMS, z.array(z.string()))]).nullish(),
   tools: shortList(MAX_ITEMS, z.array(tool)).nullish(),
@@ -45,19 +46,13 @@ const body = z.object({
 
 type Body = z.output<typeof body>;
 
-/** Reads the body of `POST /v1/chat/completions`. Throws `invalid_input` naming the field. */
-export function readOpenAiRequest(raw: Readonly<Record<string, unknown>>): OpenAiRequest {
-  const data = parse(body, raw, '');
+/** Reads the body of `POST /v1/chat/completions`; `conversation` is named beside it. Throws `invalid_input` naming the field. */
+export function readOpenAiRequest(raw: Readonly<Record<string, unknown>>, conversation?: string): OpenAiRequest {
+  const data = parseBody(body, raw);
   // One by one: the first that is wrong ends it, instead of an issue for each of them.
-  const messages = data.messages.map((each, at) => messageOf(parse(message, each, `messages.${at}.`), at));
-  return { input: inputOf(data, messages), isStream: data.stream === true, wantsUsage: data.stream_options?.include_usage === true };
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, prefix: string): z.output<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw invalid(`${prefix}${issue?.path.join('.') ?? ''}`, issue?.message ?? 'is not valid');
+  const messages = data.messages.map((each, at) => messageOf(parseBody(message, each, `messages.${at}.`), at));
+  const input = { ...inputOf(data, messages), ...(conversation === undefined ? {} : { conversation }) };
+  return { input, isStream: data.stream === true, wantsUsage: data.stream_options?.include_usage === true };
 }
 
 function inputOf(data: Body, messages: readonly unknown[]): Readonly<Record<string, unknown>> {
@@ -65,6 +60,7 @@ function inputOf(data: Body, messages: readonly unknown[]): Readonly<Record<stri
   const fields = {
     model: data.model,
     messages,
+    keep: data.store === false ? false : undefined,
     maxTokens: data.max_completion_tokens ?? data.max_tokens,
     temperature: data.temperature,
     topP: data.top_p,
@@ -102,11 +98,7 @@ function textOf(content: z.output<typeof message>['content'], at: number): strin
   return (content ?? [])
     .map(({ type, text }, index) => {
       if (type === 'text' && text !== undefined) return text;
-      throw invalid(`messages.${at}.content.${index}`, 'is no text; only text is taken');
+      throw invalidField(`messages.${at}.content.${index}`, 'is no text; only text is taken');
     })
     .join('');
-}
-
-function invalid(field: string, what: string): PolymniaError {
-  return new PolymniaError('invalid_input', `${field === '' ? 'The body' : field}: ${what}.`, { details: { field } });
 }

@@ -5,9 +5,9 @@ import type { BoundOperation, HttpMethod } from '../../../kernel/operation.ts';
 import { authenticate, originOf } from '../operation-routes.ts';
 import { createPrepare, type PrepareDeps, type RequestBudgets } from '../prepare-call.ts';
 import { translate } from '../problem.ts';
-import { PushStream } from '../push-stream.ts';
+import { answerPushed, type PushedForm, readerOf } from '../pushed-answer.ts';
 import { rateHeaders } from '../rate-headers.ts';
-import { dropConnection, type Endpoint, type Exchange, jsonReply, type Reply } from '../reply.ts';
+import { type Endpoint, type Exchange, jsonReply, type Reply } from '../reply.ts';
 import { type AnswerHead, completionOf, CompletionChunks } from './openai-answer.ts';
 import { openAiError, openAiErrorReply } from './openai-error.ts';
 import { type OpenAiRequest, readOpenAiRequest } from './openai-request.ts';
@@ -25,8 +25,8 @@ export interface OpenAiRoute {
 }
 
 const COMPLETIONS = '/v1/chat/completions';
-/** A model that refuses does so with a status while the answer has not begun; longer no client is left without a byte. */
-const STATUS_WITHIN_MS = 10_000;
+/** A name of the client's own for the conversation, or an id of ours. */
+const CONVERSATION_HEADER = 'x-conversation-id';
 const MS_PER_SECOND = 1000;
 
 /** The door for OpenAI clients: the conversation operations in another form, with no rules of its own. None without those operations. */
@@ -68,7 +68,8 @@ function completionsEndpoint(operation: BoundOperation, deps: OpenAiDeps): Endpo
     const principal = await authenticate(deps.gate, exchange.request.headers);
     const prepared = await prepare(exchange, principal);
     try {
-      const request = readOpenAiRequest(prepared.input);
+      const conversation = exchange.request.headers.get(CONVERSATION_HEADER);
+      const request = readOpenAiRequest(prepared.input, conversation ?? undefined);
       const head = { id: `chatcmpl-${exchange.requestId}`, created: Math.floor(deps.clock.now() / MS_PER_SECOND) };
       const call: ReadyCompletion = { operation, principal, request, head, exchange };
       return await (request.isStream ? answerWithChunks(call, deps) : answerWhole(call, deps));
@@ -99,58 +100,24 @@ async function answerWhole({ operation, principal, request, head, exchange }: Re
 
 /** The answer as server-sent events. When the reader goes, the call to the model stops. */
 async function answerWithChunks(call: ReadyCompletion, deps: OpenAiDeps): Promise<Reply> {
-  const { operation, principal, request, exchange } = call;
-  const { clock } = deps;
-  const abort = new AbortController();
-  const leave = (): void => abort.abort(new PolymniaError('cancelled', 'The reader of the answer has gone.'));
-  exchange.request.signal.addEventListener('abort', leave, { once: true });
-  if (exchange.request.signal.aborted) leave();
-  const outcome = await deps.gate.stream(operation, principal, request.input, optionsOf(exchange, abort.signal));
-  if (!outcome.ok) return openAiErrorReply(outcome.error, exchange.requestId, rateHeaders(outcome.rate));
-  const events = (outcome.items as AsyncIterable<ChatEvent>)[Symbol.asyncIterator]();
-  const first = events.next();
-  const refusal = await failureWithin(first, (run) => clock.after(STATUS_WITHIN_MS, run));
-  if (refusal !== undefined) {
-    return openAiErrorReply(translate(refusal.reason, exchange.requestId, deps.logger), exchange.requestId, rateHeaders(outcome.rate));
-  }
-  const stream = new PushStream(clock, { onGone: leave, onStall: () => dropConnection(exchange.context) });
-  void stream.feed(textsOf(first, events, call, deps));
-  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
-  return { status: 200, headers: { ...headers, ...rateHeaders(outcome.rate) }, body: stream.body };
-}
-
-/** Why the promise failed, if it did so in time. */
-async function failureWithin(promise: Promise<unknown>, after: (run: () => void) => () => void): Promise<{ readonly reason: unknown } | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const cancel = after(() => late.resolve(undefined));
-  const failed = promise.then(
-    () => undefined,
-    (reason: unknown) => ({ reason }),
-  );
-  const outcome = await Promise.race([failed, late.promise]);
-  cancel();
-  return outcome;
-}
-
-/** Events as text, ending with `[DONE]` or, when the answer breaks off, with an error the client raises. */
-async function* textsOf(
-  first: Promise<IteratorResult<ChatEvent>>,
-  events: AsyncIterator<ChatEvent>,
-  { head, request, exchange }: ReadyCompletion,
-  { logger }: OpenAiDeps,
-): AsyncGenerator<string> {
+  const { operation, principal, request, head, exchange } = call;
+  const { requestId } = exchange;
+  const reader = readerOf(exchange.request.signal);
+  const outcome = await deps.gate.stream(operation, principal, request.input, optionsOf(exchange, reader.signal));
+  const headers = rateHeaders(outcome.rate);
+  if (!outcome.ok) return openAiErrorReply(outcome.error, requestId, headers);
   const chunks = new CompletionChunks(head, request.wantsUsage);
-  try {
-    for (let step = await first; step.done !== true; step = await events.next()) {
-      const chunk = chunks.of(step.value);
-      if (chunk !== undefined) yield dataLine(chunk);
-    }
-    yield 'data: [DONE]\n\n';
-  } catch (failure) {
-    yield dataLine(openAiError(translate(failure, exchange.requestId, logger)));
-  } finally {
-    await events.return?.();
-  }
+  const form: PushedForm<ChatEvent> = {
+    text: (event) => {
+      const chunk = chunks.of(event);
+      return chunk === undefined ? undefined : dataLine(chunk);
+    },
+    end: () => 'data: [DONE]\n\n',
+    // What breaks off ends with an error the client raises.
+    broken: (failure) => dataLine(openAiError(translate(failure, requestId, deps.logger))),
+    refused: (failure) => openAiErrorReply(translate(failure, requestId, deps.logger), requestId, headers),
+  };
+  return answerPushed({ items: outcome.items as AsyncIterable<ChatEvent>, form, headers, clock: deps.clock, context: exchange.context, reader });
 }
 
 /** JSON has no raw line ends, so an event is always one line. */

@@ -3,7 +3,7 @@ import type { AuditRow, DeletionIntent, Member, Space } from '../../../../domain
 import type { AuditFilter, ListPage, SpaceTarget } from '../../../../domains/identity/store.ts';
 import type { Role, SpaceAccess } from '../../../../kernel/operation.ts';
 import type { SystemFile } from '../open-system-file.ts';
-import { ACCESS_COLUMNS, SPACE_COLUMNS, text, toAccess, toAuditRow, toIntent, toMember, toSpace } from '../rows.ts';
+import { ACCESS_COLUMNS, integer, SPACE_COLUMNS, text, toAccess, toAuditRow, toIntent, toMember, toSpace } from '../rows.ts';
 import { FIRST } from './user-reads.ts';
 
 const ACCESS = `
@@ -63,6 +63,12 @@ export function listMembers(file: SystemFile, spaceId: string, { limit, after = 
   const sql = `select m.user, u.name, m.role, m.since from members m join users u on u.id = m.user
     where m.space = ? and (m.since, m.user) > (?, ?) order by m.since, m.user limit ?`;
   return file.all(sql, spaceId, after.at, after.id, limit).map(toMember);
+}
+
+/** Walks the members, at most `IDENTITY_LIMITS.membersPerSpace`. */
+export function spaceActiveAt(file: SystemFile, spaceId: string): number | undefined {
+  const row = file.get('select max(u.active_at) as at from members m join users u on u.id = m.user where m.space = ?', spaceId);
+  return row === undefined || row['at'] === null ? undefined : integer(row, 'at');
 }
 
 export function memberOf(file: SystemFile, spaceId: string, userId: string): Member | undefined {

@@ -1,5 +1,5 @@
 import type { ApiKey, User } from '../../../../domains/identity/model.ts';
-import type { CredentialRecord, DeletionPlan, ListPage, UserFilter } from '../../../../domains/identity/store.ts';
+import type { CredentialRecord, DeletionPlan, IdleUser, ListPage, UserFilter } from '../../../../domains/identity/store.ts';
 import type { SystemFile } from '../open-system-file.ts';
 import { integer, KEY_COLUMNS, text, toKey, toUser, USER_COLUMNS } from '../rows.ts';
 
@@ -27,6 +27,14 @@ export function listUsers(file: SystemFile, filter: UserFilter, { limit, after =
   const values = [filter.serviceId, filter.nameKey].filter((value) => value !== undefined);
   const sql = `select ${USER_COLUMNS} from users u where ${whose} ${named} and (u.created_at, u.id) > (?, ?) order by u.created_at, u.id limit ?`;
   return file.all(sql, ...values, after.at, after.id, limit).map(toUser);
+}
+
+/** Each with the key of its personal space. */
+export function idleUsers(file: SystemFile, before: number, { limit, after = FIRST }: ListPage): readonly IdleUser[] {
+  const sql = `select u.id, u.active_at, s.key from users u join spaces s on s.payer = u.id and s.kind = 'personal' and s.deleted_at is null
+    where u.status <> 'deleted' and u.active_at < ? and (u.active_at, u.id) > (?, ?) order by u.active_at, u.id limit ?`;
+  const rows = file.all(sql, before, after.at, after.id, limit);
+  return rows.map((row) => ({ userId: text(row, 'id'), lastActiveAt: integer(row, 'active_at'), spaceKey: text(row, 'key') }));
 }
 
 /** Two look-ups by unique index in one call; the file does not change between them (no write runs on this thread). */

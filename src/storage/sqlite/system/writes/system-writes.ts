@@ -17,7 +17,7 @@ import {
 import { noteScheduleRun, putSchedule, setSchedulePaused, takeSlot } from './schedule-writes.ts';
 import { beginSpaceDeletion, createSpace, finishDeletion, removeMember, setMember, updateSpace } from './space-writes.ts';
 import { clearWork, markWork, putSetting, saveUsage } from './upkeep-writes.ts';
-import { beginUserDeletion, claimServiceUser, createFirst, createUser, updateUser } from './user-writes.ts';
+import { beginUserDeletion, claimServiceUser, createFirst, createUser, touchUsers, updateUser } from './user-writes.ts';
 
 /** Every write of `system.db`, by name: what the writer thread can be asked for. Each runs whole inside a savepoint. */
 export const SYSTEM_WRITES = {
@@ -25,6 +25,7 @@ export const SYSTEM_WRITES = {
   createUser,
   claimServiceUser,
   updateUser,
+  touchUsers,
   beginUserDeletion,
   createKey,
   revokeKey,

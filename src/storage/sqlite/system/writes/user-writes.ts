@@ -13,14 +13,15 @@ import { insertSpace } from './space-writes.ts';
 const DELETED_NAME = 'deleted user';
 
 const INSERT_USER = `
-  insert into users (id, name, name_key, role, status, time_zone, weight, limits, created_at, service_id, external_id)
-  values (?, ?, ?, ?, 'active', ?, ?, ?, ?, ?, ?)`;
+  insert into users (id, name, name_key, role, status, time_zone, weight, limits, created_at, active_at, service_id, external_id)
+  values (?, ?, ?, ?, 'active', ?, ?, ?, ?, ?, ?, ?)`;
 
 /** False when an index says that the user is there already. */
 function insertUser(file: SystemFile, user: NewUser | NewServiceUser): boolean {
   const service = 'service' in user ? user.service : undefined;
   const { id, name, nameKey, role, timeZone, weight, limits, createdAt } = user;
-  const values = [id, name, nameKey, role, timeZone, weight, JSON.stringify(limits), createdAt, service?.id ?? null, service?.externalId ?? null];
+  const [serviceId, externalId] = [service?.id ?? null, service?.externalId ?? null];
+  const values = [id, name, nameKey, role, timeZone, weight, JSON.stringify(limits), createdAt, createdAt, serviceId, externalId];
   if (file.run(`${INSERT_USER} on conflict do nothing`, ...values) === 0) return false;
   insertSpace(file, { ...user.personal, name: 'Personal', kind: 'personal', payer: id, createdAt });
   return true;
@@ -70,6 +71,10 @@ export function updateUser(file: SystemFile, { userId, change, audit }: { userId
   file.run(sql, next.role, next.status, next.timeZone, next.weight, JSON.stringify(next.limits), userId);
   addAudit(file, audit);
   return existing(file, userId);
+}
+
+export function touchUsers(file: SystemFile, { uses }: { uses: readonly { readonly userId: string; readonly at: number }[] }): void {
+  for (const { userId, at } of uses) file.run('update users set active_at = cast(? as integer) where id = ? and active_at < ?', at, userId, at);
 }
 
 export function beginUserDeletion(

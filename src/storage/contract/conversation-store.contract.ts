@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { ConversationStoreHarness } from './conversation-store-fixture.ts';
+import { readsContract } from './conversation-store-reads.ts';
+import { turnsContract } from './conversation-store-turns.ts';
+import { upkeepContract } from './conversation-store-upkeep.ts';
+
+/**
+ * What every conversation store must do, whatever it is made of. One harness serves the whole suite; each test uses spaces of its
+ * own, so nothing needs to be emptied in between.
+ */
+export function conversationStoreContract(name: string, makeHarness: () => Promise<ConversationStoreHarness>): void {
+  describe(`conversation store: ${name}`, () => {
+    let made: ConversationStoreHarness | undefined;
+    const harness = (): ConversationStoreHarness => {
+      if (made === undefined) throw new Error('The harness is made before the tests run.');
+      return made;
+    };
+
+    beforeAll(async () => {
+      made = await makeHarness();
+    });
+    afterAll(async () => {
+      await made?.[Symbol.asyncDispose]();
+    });
+
+    describe('turns', () => {
+      turnsContract(harness);
+    });
+    describe('reads', () => {
+      readsContract(harness);
+    });
+    describe('upkeep', () => {
+      upkeepContract(harness);
+    });
+  });
+}
