@@ -87,10 +87,8 @@ export interface TurnSave {
   readonly answer: string;
 }
 
-export interface TurnEnd {
-  readonly uuid: string;
-  readonly owner: string;
-  readonly state: Extract<TurnState, 'done' | 'stopped' | 'failed'>;
+/** What became of a turn, as it is told and as it is kept. */
+interface TurnResult {
   readonly answer: string;
   readonly steps: readonly ToolStep[];
   readonly model?: string;
@@ -98,8 +96,14 @@ export interface TurnEnd {
   readonly error?: { readonly code: ErrorCode; readonly message: string };
   readonly recalled: readonly string[];
   readonly tokens: { readonly input: number; readonly output: number };
-  readonly day: number;
   readonly startedAt?: number;
+}
+
+export interface TurnEnd extends TurnResult {
+  readonly uuid: string;
+  readonly owner: string;
+  readonly state: Extract<TurnState, 'done' | 'stopped' | 'failed'>;
+  readonly day: number;
   /** How the conversation has gone now, for clients that send it whole. */
   readonly history?: string;
   /** The exchange, in the conversation's thread; it goes when the conversation does. */
@@ -107,21 +111,13 @@ export interface TurnEnd {
   readonly embedModel?: string;
 }
 
-export interface StoredTurn {
+export interface StoredTurn extends TurnResult {
   readonly uuid: string;
   readonly conversation: string;
   readonly number: number;
   readonly state: TurnState;
   readonly userText: string;
-  readonly answer: string;
-  readonly steps: readonly ToolStep[];
-  readonly model?: string;
-  readonly finishReason?: FinishReason;
-  readonly error?: { readonly code: ErrorCode; readonly message: string };
-  readonly recalled: readonly string[];
-  readonly tokens: { readonly input: number; readonly output: number };
   readonly createdAt: number;
-  readonly startedAt?: number;
   readonly endedAt?: number;
 }
 

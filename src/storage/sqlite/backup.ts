@@ -8,7 +8,7 @@ import { isSpaceKey } from '../../kernel/ids.ts';
 import { checkArchive } from './archive/check-archive.ts';
 import { DataFolder } from './data-folder.ts';
 import type { BackupFile, SpaceFiles } from './space-files.ts';
-import { syncFile, syncFolder } from './sync-folder.ts';
+import { syncFile, syncFolder } from './sync-to-disk.ts';
 import { MaintenanceThread } from './threads/maintenance-host.ts';
 import { draftPath, spaceOfArchiveName } from './threads/space-path.ts';
 

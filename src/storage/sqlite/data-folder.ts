@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PolymniaError, systemCode } from '../../kernel/errors.ts';
-import { syncFolder } from './sync-folder.ts';
+import { syncFolder } from './sync-to-disk.ts';
 import { sqliteFamily } from './threads/translate-error.ts';
 
 /** How clients on the same machine find and enter the running server. */

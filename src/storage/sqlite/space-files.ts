@@ -17,7 +17,7 @@ import { FileLife } from './archive/file-life.ts';
 import type { SpaceBytes } from './archive/packing.ts';
 import { SpaceArchive } from './archive/space-archive.ts';
 import { namesIn, sizeOf, statOf } from './file-facts.ts';
-import { syncFile, syncFolder } from './sync-folder.ts';
+import { syncFile, syncFolder } from './sync-to-disk.ts';
 import type { DispatchHooks, DispatchLimits } from './threads/dispatch-options.ts';
 import { MaintenanceThread } from './threads/maintenance-host.ts';
 import type { FileSeal } from './threads/maintenance-host.ts';

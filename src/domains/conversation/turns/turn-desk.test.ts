@@ -21,6 +21,13 @@ function contextOf(userId: string): OperationContext {
   return { caller, credential: { id: `key of ${userId}`, scopes: ['chat'] }, spaces: [] } as unknown as OperationContext;
 }
 
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
 /** A turn of the user's that runs until it is let go; resolves with why it failed, if it did. */
 function turnOf(userId: string, until: Promise<void>): Promise<unknown> {
   const ended = Promise.withResolvers<unknown>();
@@ -37,6 +44,25 @@ function turnOf(userId: string, until: Promise<void>): Promise<unknown> {
   );
   return ended.promise;
 }
+
+it('ends what was let in before it ended and begins only then', async () => {
+  const place = desk.enter(contextOf('ann').caller);
+  const ended = desk[Symbol.asyncDispose]();
+  const turn = new Turn(undefined, systemClock);
+  const failed = new Promise((resolve) => {
+    desk.start(
+      turn,
+      contextOf('ann'),
+      (ctx) => rejectedBy(ctx.signal),
+      async (failure) => {
+        place[Symbol.dispose]();
+        resolve(failure);
+      },
+    );
+  });
+  expect(await failed).toMatchObject({ code: 'overloaded', message: 'interrupted: the server is stopping.' });
+  await ended;
+});
 
 it('refuses nothing that it has let in, also while others have all places', async () => {
   const { promise: until, resolve: letGo } = Promise.withResolvers<void>();

@@ -45,8 +45,10 @@ export class TurnDesk implements AsyncDisposable {
   readonly #turns = new Map<string, Turn>();
   readonly #running = new Set<Promise<void>>();
   readonly #underWay = new Map<string, number>();
+  /** One for each place that is taken. */
+  readonly #places = new Set<Promise<void>>();
   readonly #unsubscribe: () => void;
-  #isClosed = false;
+  #state: 'open' | 'draining' | 'ended' = 'open';
 
   constructor(options: TurnDeskOptions) {
     const { clock, random, capacity, maxPerUser, maxWaitingPerUser, authority } = options;
@@ -97,7 +99,7 @@ export class TurnDesk implements AsyncDisposable {
    * held until the turn has ended. Throws `rate_limited` when all are taken, `overloaded` when the server stops.
    */
   enter({ userId }: OperationContext['caller']): Disposable {
-    if (this.#isClosed) throw stopping();
+    if (this.#state !== 'open') throw stopping();
     const { maxPerUser, maxWaitingPerUser } = this.#options;
     const count = this.#underWay.get(userId) ?? 0;
     if (count >= maxPerUser + maxWaitingPerUser) {
@@ -105,7 +107,15 @@ export class TurnDesk implements AsyncDisposable {
       throw new PolymniaError('rate_limited', message, { retryAfterMs: 1000, details: { limit: 'MAX_WAITING_PER_USER' } });
     }
     this.#underWay.set(userId, count + 1);
-    return { [Symbol.dispose]: () => this.#leave(userId) };
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    this.#places.add(left);
+    return {
+      [Symbol.dispose]: () => {
+        this.#leave(userId);
+        this.#places.delete(left);
+        leave();
+      },
+    };
   }
 
   /**
@@ -115,21 +125,29 @@ export class TurnDesk implements AsyncDisposable {
   start(turn: Turn, ctx: OperationContext, work: (ctx: OperationContext) => Promise<void>, conclude: (failure: unknown) => Promise<void>): void {
     const run = this.#run(turn, ctx, work, conclude).finally(() => this.#running.delete(run));
     this.#running.add(run);
+    // Its message was being stored when the others were ended.
+    if (this.#state === 'ended') turn.abort(stopping());
   }
 
   /** Resolves when no turn is under way, or after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
-    this.#isClosed = true;
-    await within(this.#options.clock, Promise.all(this.#running), graceMs);
+    if (this.#state === 'open') this.#state = 'draining';
+    await within(this.#options.clock, this.#allEnded(), graceMs);
   }
 
   /** Ends what is under way; resolves when that is on disk. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
+    this.#state = 'ended';
     this.#unsubscribe();
     this.#live.endAll(stopping());
-    await Promise.all(this.#running);
+    await this.#allEnded();
     this.#gate.close();
+  }
+
+  /** Also what has a place and is not started yet. */
+  async #allEnded(): Promise<void> {
+    await Promise.all(this.#places);
+    await Promise.all(this.#running);
   }
 
   async #run(

@@ -1,10 +1,11 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { throwIfAborted } from '../../../kernel/abort.ts';
+import { syncNow } from '../sync-to-disk.ts';
 import { draftPath, filesOf } from '../threads/space-path.ts';
 
 /** What a space takes on disk, in use and archived. */
@@ -35,10 +36,10 @@ export async function packAway(from: string, to: string, alive: () => void): Pro
   if (file.size <= ONE_PIECE_BYTES) packPiece(from, draft, alive);
   else await packStream(from, draft, file.size, alive);
   utimesSync(draft, file.atime, file.mtimeMs / 1000);
-  sync(draft);
+  syncNow(draft);
   alive();
   renameSync(draft, to);
-  sync(dirname(to));
+  syncNow(dirname(to));
   for (const path of [log, index, original]) rmSync(path, { force: true });
   return { fileBytes: file.size, packedBytes: statSync(to).size };
 }
@@ -105,15 +106,5 @@ function chunkFor(bytes: number): number {
 
 /** Its name is durable when it is new. */
 function makeFolder(folder: string): void {
-  if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) sync(dirname(folder));
-}
-
-/** A file's contents, or the names in a folder. */
-function sync(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
+  if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) syncNow(dirname(folder));
 }

@@ -6,7 +6,7 @@ import { PolymniaError, systemCode } from '../../../kernel/errors.ts';
 import type { SpaceKey } from '../../../kernel/ids.ts';
 import type { Logger } from '../../../kernel/logger.ts';
 import { namesIn, sizeOf } from '../file-facts.ts';
-import { syncFolder } from '../sync-folder.ts';
+import { syncFolder } from '../sync-to-disk.ts';
 import type { MaintenanceThread } from '../threads/maintenance-host.ts';
 import { archivePath, draftPath, filesOf, isDraftName, spaceOfArchiveName, spacePath } from '../threads/space-path.ts';
 import { isDamage, type SpaceBytes, unpack } from './packing.ts';

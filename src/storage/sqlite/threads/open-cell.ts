@@ -1,8 +1,9 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Cell } from '../cell/cell.ts';
 import { type FileSchema, MAJOR_STEP, migrate, pragmaNumber } from '../migrations.ts';
+import { syncNow } from '../sync-to-disk.ts';
 import type { ThreadConfig } from './protocol.ts';
 import { filesOf, spacePath } from './space-path.ts';
 import { FileRefused } from './translate-error.ts';
@@ -100,7 +101,8 @@ export function openCell(space: string, create: boolean, context: OpenContext): 
   if (isNew) createFile(path);
   try {
     const opened = openExisting(space, path, makes, context);
-    if (isNew) syncFolders(path, config.folder);
+    // A new file is durable only once the folders that name it are.
+    if (isNew) for (const folder of [dirname(path), config.folder]) syncNow(folder);
     return opened;
   } catch (error) {
     if (isNew) for (const file of filesOf(path)) rmSync(file, { force: true });
@@ -129,18 +131,6 @@ function openExisting(space: string, path: string, makes: boolean, context: Open
 function createFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, 'wx', 0o600));
-}
-
-/** A new file is durable only once the folders that name it are. */
-function syncFolders(path: string, spaces: string): void {
-  for (const folder of [dirname(path), spaces]) {
-    const handle = openSync(folder, 'r');
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-  }
 }
 
 function connect(path: string, { config, alive }: OpenContext): DatabaseSync {
