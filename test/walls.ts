@@ -62,4 +62,11 @@ export const WALLS: readonly Wall[] = [
 ];
 
 /** Node built-ins without I/O, for the parts that must have none. */
-export const PURE_BUILTINS: ReadonlySet<string> = new Set(['node:crypto', 'node:util', 'node:buffer', 'node:string_decoder']);
+export const PURE_BUILTINS: ReadonlySet<string> = new Set([
+  'node:crypto',
+  'node:module',
+  'node:path',
+  'node:util',
+  'node:buffer',
+  'node:string_decoder',
+]);

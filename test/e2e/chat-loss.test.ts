@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { killDuringChats } from '../simulation/kill-chats.ts';
 import { echoing, promptOf, questionOf, windowOf } from '../support/chat-kit.ts';
 import { openModelServer } from '../support/model-server.ts';
 import { openTown } from '../support/town.ts';
 
 const HOUR = 3_600_000;
-
-describe('kill -9', () => {
-  it(
-    '[chat-kill-9] of the server in mid-answer keeps each message and what was said so far, and answers none twice',
-    () => killDuringChats(1),
-    60_000,
-  );
-});
 
 describe('a conversation that has expired', () => {
   it('[conversation-expired] is seen by no read, long before it is swept', async () => {

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { platform } from 'node:os';
 import { systemClock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
@@ -44,6 +45,8 @@ async function runTask({ task, payload, folder }: StartMessage, table: TaskTable
     const load = Object.hasOwn(table, task) ? table[task] : undefined;
     if (load === undefined) throw new PolymniaError('internal', `No child process knows the task "${task}".`);
     const run = await load();
+    // A child is ended from outside, when Node keeps nothing any more.
+    flushCompileCache();
     const result = await run(payload, host);
     outbox.flush();
     say({ kind: 'done', result, cpuMs: ownCpuMs() });

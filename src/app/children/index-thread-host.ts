@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { compileCacheEnv } from '../../kernel/compile-cache.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { failureFromWire } from '../../providers/processes/protocol.ts';
 import type { IndexAnswer, IndexRequest } from './index-thread.ts';
@@ -57,7 +58,13 @@ export class IndexThreadHost implements SegmentMaker {
   }
 
   #start(): Worker {
-    const worker = new Worker(ENTRY, { workerData: this.#options, name: 'code index', execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
+    const worker = new Worker(ENTRY, {
+      workerData: this.#options,
+      name: 'code index',
+      execArgv: [],
+      env: compileCacheEnv(),
+      resourceLimits: HEAP_LIMITS,
+    });
     let cause: unknown;
     worker.on('message', (answer: IndexAnswer) => this.#receive(answer));
     worker.on('error', (error) => (cause = error));

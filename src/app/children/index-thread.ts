@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { failureToWire, type WireFailure } from '../../providers/processes/protocol.ts';
@@ -23,6 +24,8 @@ function serve(): void {
   if (port === null) throw new PolymniaError('internal', 'An index thread must run as a worker thread.');
   const answer = (message: IndexAnswer): void => port.postMessage(message);
   const builder = new SegmentBuilder(workerData as MakerOptions);
+  // The thread is ended from outside, when Node keeps nothing any more.
+  flushCompileCache();
   let last: Promise<void> = Promise.resolve();
   port.on('message', (request: IndexRequest) => {
     last = last.then(() => handle(builder, request, answer));

@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { getCompileCacheDir } from 'node:module';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { WorkerDied } from '../../domains/jobs/ports.ts';
+import { compileCacheEnv } from '../../kernel/compile-cache.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { silentLogger } from '../../kernel/logger.ts';
@@ -97,9 +97,7 @@ describe('a task in its child', () => {
     const has = (await start(pool({ memoryMb: 400, niceness: 19 }), 'surroundings').ended) as Record<string, string> & { readonly env: object };
     const { folder } = has;
     expect(has).toMatchObject({ execArgv: ['--max-old-space-size=300'], cwd: folder, niceness: 19 });
-    const cache = getCompileCacheDir();
-    const compiled = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
-    expect(has.env).toEqual({ PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folder, TMPDIR: folder, LC_ALL: 'C.UTF-8', ...compiled });
+    expect(has.env).toEqual({ PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folder, TMPDIR: folder, LC_ALL: 'C.UTF-8', ...compileCacheEnv() });
     expect(folder?.startsWith(tempFolder)).toBe(true);
   });
 

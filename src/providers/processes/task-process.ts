@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { getCompileCacheDir } from 'node:module';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { WorkerDied } from '../../domains/jobs/ports.ts';
 import type { ChildTask } from '../../domains/jobs/ports.ts';
+import { compileCacheEnv } from '../../kernel/compile-cache.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
@@ -221,7 +221,7 @@ function start({ entry, prefix, folder, searchPath, memoryMb }: TaskProcessOptio
   try {
     return spawn(command, args, {
       cwd: folder,
-      env: { PATH: searchPath, HOME: folder, TMPDIR: folder, LC_ALL: 'C.UTF-8', ...compileCache() },
+      env: { PATH: searchPath, HOME: folder, TMPDIR: folder, LC_ALL: 'C.UTF-8', ...compileCacheEnv() },
       // A session and a group of its own: one signal reaches all that it starts, and no key of a terminal does.
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -231,12 +231,6 @@ function start({ entry, prefix, folder, searchPath, memoryMb }: TaskProcessOptio
   } catch (error) {
     throw startError(error);
   }
-}
-
-/** That of this process, where it has one: a child that compiles TypeScript anew takes four times the processor time to start. */
-function compileCache(): Readonly<Record<string, string>> {
-  const folder = getCompileCacheDir();
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 function startError(cause: unknown): PolymniaError {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import type { FromSearchThread, SearchOutcome, SearchTask, SearchThreadData, StopFlag, ToSearchThread } from './search-protocol.ts';
@@ -123,7 +124,7 @@ export class SearchHost implements AsyncDisposable {
     const { entry, name, thread } = this.#options;
     const stop: StopFlag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const workerData: SearchThreadData = { ...thread, stop };
-    const worker = new Worker(entry, { workerData, name, execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
+    const worker = new Worker(entry, { workerData, name, execArgv: [], env: compileCacheEnv(), resourceLimits: HEAP_LIMITS });
     this.#ready = false;
     let cause: unknown;
     worker.on('error', (error) => (cause = error));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
+import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { openSystemReader, type SystemFile } from './open-system-file.ts';
@@ -139,7 +140,7 @@ export class SystemDatabase implements AsyncDisposable {
 
   #start(): Promise<Worker> {
     const workerData: WriterData = { file: this.#file() };
-    const worker = new Worker(ENTRY, { workerData, name: 'system-writer', execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
+    const worker = new Worker(ENTRY, { workerData, name: 'system-writer', execArgv: [], env: compileCacheEnv(), resourceLimits: HEAP_LIMITS });
     let cause: unknown;
     let isReady = false;
     worker.on('error', (error) => (cause = error));

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
 import { abortError, throwIfAborted } from '../../../kernel/abort.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { closing } from './pending-call.ts';
@@ -91,7 +92,7 @@ export class MaintenanceThread implements AsyncDisposable {
       workerData: data,
       name: 'maintenance',
       execArgv: [],
-      env: {},
+      env: compileCacheEnv(),
     });
     worker.on('message', (reply: MaintenanceReply) => this.#receive(reply));
     let cause: unknown;

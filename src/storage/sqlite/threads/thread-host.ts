@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { MAX_BATCH_CALLS } from './protocol.ts';
@@ -131,7 +132,7 @@ export class ThreadHost implements AsyncDisposable {
   #start(): Worker {
     const { entry, name, config } = this.#options;
     const data: ThreadData = { config, stopFlags: this.#flags };
-    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: {}, resourceLimits: HEAP_LIMITS });
+    const worker = new Worker(entry, { workerData: data, name, execArgv: [], env: compileCacheEnv(), resourceLimits: HEAP_LIMITS });
     let cause: unknown;
     this.#ready = false;
     worker.on('message', (message: FromThread) => this.#receive(message));

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { killChildren, killServers } from '../simulation/kills.ts';
 import { childrenOf, isAlive } from '../support/children.ts';
 import { eventually } from '../support/leaks.ts';
 import { manySources, smallSources } from '../support/sources.ts';
@@ -7,16 +6,6 @@ import { openTown } from '../support/town.ts';
 
 const LONG_MS = 120_000;
 const TIMEOUT_MS = 4000;
-
-describe('kill -9, again and again', () => {
-  it(
-    '[sync-kill-9] of the server during one sync: the index before serves, the job is not parked and ends once, nothing is left over',
-    () => killServers(1),
-    LONG_MS,
-  );
-
-  it('[sync-kill-9] of the child in mid-sync: the same', () => killChildren(1), LONG_MS);
-});
 
 describe('a child that hangs for ever', () => {
   it(
