@@ -114,7 +114,13 @@ export const OPTIONS = {
     help: 'Reader threads; 0 = as many as processor cores, at least 2.',
   },
   STORAGE_WRITERS: { type: 'integer', default: 8, min: 1, max: 64, group: STORAGE, help: 'Writer threads; they wait for the disk in parallel.' },
-  STORAGE_OPEN_FILES: { type: 'integer', default: 64, min: 2, group: STORAGE, help: 'Space files one storage thread keeps open.' },
+  STORAGE_OPEN_FILES: {
+    type: 'integer',
+    default: 160,
+    min: 2,
+    group: STORAGE,
+    help: 'Space files each writer, and each reader for long reads, keeps open: those of all writers together are those of the users who write in turn, 0.17 MB each.',
+  },
   STORAGE_READER_FILES: {
     type: 'integer',
     default: 1000,

@@ -48,8 +48,8 @@ export interface ImportSliceArgs {
  */
 export function importSlice(cell: Cell, { now, slice }: ImportSliceArgs): { readonly state: ImportState; readonly addedBytes: number } {
   const before = requireState(cell, slice.importId);
-  if (before.status !== 'running') throw new CellFailure('conflict', `The import has ended (${before.status}).`);
   if (slice.nextByte <= before.nextByte) return { state: before, addedBytes: 0 };
+  if (before.status !== 'running') throw new CellFailure('conflict', `The import has ended (${before.status}).`);
   noteTokeniser(cell);
   noteTarget(cell, slice.embedModel);
   const tally = newTally();
