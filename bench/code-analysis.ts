@@ -70,6 +70,7 @@ try {
       spentMs: () => cpuSeconds() * 1000,
       breathe,
       progress: () => {},
+      edges: () => {},
       ended: (phase, { seconds, complete }) => console.log(`${phase.padEnd(14)} ${seconds.toFixed(2).padStart(8)} s CPU  complete: ${complete}`),
     },
   );

@@ -8,6 +8,7 @@ import {
   type ModelObserver,
   OFFLINE_MODEL,
   recoverTurns,
+  Retention,
   SharedModel,
   type ShortTerm,
 } from '../domains/conversation/index.ts';
@@ -31,11 +32,27 @@ interface ConversationParts extends CommonParts {
   readonly marks: WorkMarks;
   readonly observer: ModelObserver;
   readonly shortTerm: ShortTerm;
+  readonly retention: Retention;
+}
+
+interface RetentionParts extends CommonParts {
+  readonly storage: EmbeddedStorage;
+  readonly identity: IdentityService;
+  readonly marks: WorkMarks;
+  readonly shortTerm: ShortTerm;
+}
+
+/** How long conversations are kept. What an owner changes holds for all there are before the owner is told. */
+export function openRetention({ settings, clock, storage, identity, marks, shortTerm }: RetentionParts): Retention {
+  const serverMs = settings.CONVERSATION_RETENTION;
+  const retention = new Retention({ store: storage.conversations, authority: identity, shortTerm, marks, clock, serverMs });
+  identity.onRetentionChange((space) => retention.change(space));
+  return retention;
 }
 
 /** The conversation service with the models the options name. What an earlier run left unanswered is ended beside its first work. */
 export function openConversation(deps: ConversationParts): ConversationService {
-  const { settings, clock, ids, parts, memory, storage, identity, gate, operations, embedder, marks, shortTerm } = deps;
+  const { settings, clock, ids, parts, memory, storage, identity, gate, operations, embedder, marks, shortTerm, retention } = deps;
   const service = new ConversationService({
     models: openModels(deps),
     memory,
@@ -45,6 +62,7 @@ export function openConversation(deps: ConversationParts): ConversationService {
     authority: identity,
     store: storage.conversations,
     shortTerm,
+    retention,
     marks,
     gate,
     operations,
@@ -53,7 +71,6 @@ export function openConversation(deps: ConversationParts): ConversationService {
     maxPerUser: settings.MAX_CONCURRENT_OPS_PER_USER,
     maxWaitingPerUser: settings.MAX_WAITING_PER_USER,
     runMs: settings.CHAT_OP_TIMEOUT,
-    retentionMs: settings.CONVERSATION_RETENTION,
     recallMs: settings.CHAT_RECALL_TIMEOUT,
     limits: {
       queueMs: settings.CHAT_QUEUE_TIMEOUT,

@@ -1,5 +1,5 @@
 import type { AdmissionGate } from '../domains/admission/index.ts';
-import { sweepTurns } from '../domains/conversation/index.ts';
+import { type Retention, sweepTurns } from '../domains/conversation/index.ts';
 import type { IdentityService } from '../domains/identity/index.ts';
 import { type Embedder, markOutdated, MemoryService, Sweeper, type WorkMarks } from '../domains/memory/index.ts';
 import type { Settings } from '../config/options.ts';
@@ -15,6 +15,7 @@ interface MemoryDeps extends CommonParts {
   readonly embedder: Embedder | undefined;
   /** The one of this server: sweeper and writers must see the same. */
   readonly marks: WorkMarks;
+  readonly retention: Retention;
 }
 
 /** The embedder the options name, if any. */
@@ -32,7 +33,7 @@ export function configuredEmbedder(settings: Settings, clock: Clock): Embedder |
 
 /** The memory service and its background work, which begins where the last start left off. */
 export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
-  const { settings, clock, ids, logger, storage, identity, gate, marks, parts } = deps;
+  const { settings, clock, ids, logger, storage, identity, gate, marks, retention, parts } = deps;
   const { memory: store, work, spool } = storage;
   const embedding = deps.embedder === undefined ? {} : { embedder: deps.embedder };
   const limits = { embeddingQueryTimeoutMs: settings.EMBEDDING_QUERY_TIMEOUT };
@@ -48,6 +49,7 @@ export async function openMemory(deps: MemoryDeps): Promise<MemoryService> {
     embeddingBatch: settings.EMBEDDING_BATCH,
     intervalMs: settings.SWEEP_INTERVAL,
     sweepTurns: (space, frame) => sweepTurns({ store: storage.conversations, quota: gate.quota, clock }, space, frame),
+    applyRetention: (space, frame) => retention.apply(space, frame),
     ...embedding,
   });
   await markOutdated({ work, clock, notes: storage.notes, spaces: () => storage.files.list(), ...embedding });

@@ -23,7 +23,7 @@ import type { CommonParts } from './common-parts.ts';
 import { Metrics } from './metrics.ts';
 import { cleanUpTask, openCleanUp } from './open-clean-up.ts';
 import { openCode } from './open-code.ts';
-import { openConversation } from './open-conversation.ts';
+import { openConversation, openRetention } from './open-conversation.ts';
 import { openGate } from './open-gate.ts';
 import { openJobs, openScheduler } from './open-jobs.ts';
 import { configuredEmbedder, openMemory } from './open-memory.ts';
@@ -101,8 +101,9 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
   const jobs = openJobs({ ...common, storage, authority: identity, metrics });
   const gate = openGate({ ...common, storage, identity, observer, jobs, checkOutputs: overrides.checkOutputs === true });
   const marks = new WorkMarks(storage.work);
-  const memory = await openMemory({ ...common, storage, identity, gate, embedder, marks });
   const shortTerm = openShortTerm(common);
+  const retention = openRetention({ ...common, storage, identity, marks, shortTerm });
+  const memory = await openMemory({ ...common, storage, identity, gate, embedder, marks, retention });
   const cleanUp = openCleanUp({ ...common, storage, identity, shortTerm });
   const scheduler = openScheduler({ ...common, storage }, [sweepRepositoriesTask(repositories), cleanUpTask(cleanUp)]);
   const stored = [
@@ -111,7 +112,7 @@ async function compose(common: CommonParts, overrides: ServerOverrides): Promise
     ...bindCodeSearchOperations(search),
     ...bindCodeAnalysisOperations(analyses),
   ];
-  const chats = { ...common, memory, storage, identity, gate, embedder, marks, operations: stored, observer: metrics.models, shortTerm };
+  const chats = { ...common, memory, storage, identity, gate, embedder, marks, operations: stored, observer: metrics.models, shortTerm, retention };
   const conversation = openConversation(chats);
   const operations = [
     ...stored,

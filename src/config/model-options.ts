@@ -141,7 +141,7 @@ export const MODEL_OPTIONS = {
     unit: 'ms',
     min: 0,
     group: CHAT,
-    help: 'After so long without a message a conversation goes, with what is remembered of it; 0 = never.',
+    help: 'After so long without a message a conversation goes, with what is remembered of it; 0 = never. A space may be given less (update_space).',
   },
   TEMPORARY_CHAT_AGE: {
     type: 'integer',

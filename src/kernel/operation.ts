@@ -97,6 +97,8 @@ export interface SpaceAccess {
   /** The payer's storage limit, if it differs from the server's. */
   readonly payerStorageBytes?: number;
   readonly personal: boolean;
+  /** Milliseconds a conversation is kept after its last message, when the space says so. As it was when the call was let in. */
+  readonly conversationRetention?: number;
 }
 
 /** Collects what a call really cost, in microseconds of thread time (or the lane's own unit). */

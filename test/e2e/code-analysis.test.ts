@@ -77,6 +77,14 @@ describe('an analysis', () => {
     expect(phases.duplicates?.clusters[0]?.places.map(({ path }) => path)).toEqual(['src/left.py', 'src/right.py']);
     expect(phases.delta).toMatchObject({ newWorst: [], totals: [] });
 
+    const needs = { from: 'src/tangle.py', to: 'src/harbour.py' };
+    // A name that is taken from a package is in its __init__.py, as far as imports say.
+    const others = ['src/left.py', 'src/right.py'].map((from) => ({ from, to: 'src/__init__.py' }));
+    expect((await read(repository, { edges: true })).edges).toEqual({ edges: [...others, needs], found: 3, kept: 3 });
+    const about = (await town.mcp(ann, 'get_analysis', { repository, path: 'src/harbour.py' })).body as unknown as GetAnalysisOutput;
+    expect(about).toMatchObject({ phases: {}, edges: { edges: [needs] } });
+    expect((await read(repository, { path: 'src/harbour.py', direction: 'out' })).edges?.edges).toEqual([]);
+
     const page = (await town.mcp(ann, 'get_analysis', { repository, format: 'markdown' })).body as unknown as GetAnalysisOutput;
     expect(page.phases).toBeUndefined();
     expect(page.markdown).toContain('# Analysis of whole');

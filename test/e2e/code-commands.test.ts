@@ -44,7 +44,10 @@ it('analyses a repository, says its totals and, from the second time on, what ch
   expect(first).toMatch(/^Analysed {2}files 3, .*symbols \d/);
   expect(first).not.toContain('since the analysis before');
   expect((await run('repo', 'analyze', 'harbour')).stdout).toContain('complex places 0 new or worse, 0 better or gone');
-  expect((await run('repo', 'analysis', 'harbour')).stdout).toContain('# Analysis of harbour');
+  const page = (await run('repo', 'analysis', 'harbour')).stdout;
+  expect(page).toContain('# Analysis of harbour');
+  expect(page).not.toContain('## Edges');
+  expect((await run('repo', 'analysis', 'harbour', '--edges')).stdout).toContain('## Edges');
 });
 
 it('lists jobs, shows one, and follows one to its end', async () => {

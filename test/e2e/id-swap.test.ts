@@ -319,6 +319,7 @@ describe('roles and scopes inside what one may see', () => {
       for (const [name, input] of [
         ['set_member', { spaceId: estate.sharedSpace, userId: citizen.id, role: 'owner' }],
         ['update_space', { spaceId: estate.sharedSpace, name: 'mine' }],
+        ['update_space', { spaceId: estate.sharedSpace, conversationRetention: null }],
         ['delete_space', { spaceId: estate.sharedSpace }],
         ['remove_member', { spaceId: estate.sharedSpace, userId: alice.id }],
       ] as const) {

@@ -143,6 +143,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'chat-temporary-tools', text: 'Nothing is noted of a temporary conversation, whatever its model wants.', source: 'issue 5, 2' },
   { id: 'chat-kill-9', text: 'After kill -9 no message is lost, no answer doubled, and what was said so far is there.', source: 'issue 5, 2, 5' },
   { id: 'conversation-expired', text: 'What has expired is seen by no read, swept or not.', source: 'issue 5, 4' },
+  {
+    id: 'conversation-retention',
+    text: 'How long a space keeps conversations holds at once, for those there are and for every read; its owner and administrators alone say it.',
+    source: 'issue 5, 4',
+  },
   { id: 'conversation-at-once', text: 'Three users at once are all answered.', source: 'issue 5, 5' },
   {
     id: 'conversation-rate',
@@ -212,5 +217,21 @@ export const REQUIREMENTS: readonly Requirement[] = [
     source: 'issue 5, 2',
   },
   { id: 'P1-ten-users', text: 'Ten users each store ten memories and sync: all is done, no memory call waits for a sync.', source: 'issue 4, 5' },
+  {
+    id: 'sync-large',
+    text: 'A repository of 100,000 files is indexed and told in full while others’ memory calls are answered; nothing new is told quickly.',
+    source: 'issue 4, 5',
+  },
+  {
+    id: 'sync-file-budget',
+    text: 'Files above the budget are told by that reason, the sync is partial, and a larger budget reads the rest.',
+    source: 'issue 4, 2',
+  },
+  { id: 'sync-large-history', text: 'History is not fetched by a sync, however large it is.', source: 'issue 4, 5' },
+  {
+    id: 'sync-clone-budget',
+    text: 'A clone above its budget is refused in a sentence and leaves nothing behind; the index before serves on.',
+    source: 'issue 4, 5',
+  },
   { id: 'P1-poison', text: 'Repositories that attack are told in full and delay nobody else.', source: 'issue 4, 5' },
 ];

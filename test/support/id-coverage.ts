@@ -20,6 +20,8 @@ export interface Estate {
   readonly importId: string;
   readonly job: string;
   readonly repository: string;
+  /** A repository with one analysis, whose edges are more than one. */
+  readonly analysed: string;
   readonly sharedRepository: string;
   readonly conversation: string;
   readonly turn: string;
@@ -79,7 +81,7 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
   },
   find_symbol: { ids: { space: 'space', spaces: 'space', repositories: 'repository' }, input: () => ({ name: 'harbour' }) },
   batch_analyze: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
-  get_analysis: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository }) },
+  get_analysis: { ids: { repository: 'repository', cursor: 'cursor' }, input: ({ analysed }) => ({ repository: analysed, edges: true, limit: 1 }) },
   read_code: { ids: { repository: 'repository' }, input: ({ repository }) => ({ repository, path: 'harbour.py' }) },
   chat: { ids: { conversation: 'conversation' }, input: () => ({ message: 'harbour canary lighthouse' }) },
   complete_chat: { ids: { conversation: 'conversation' }, input: () => ({ messages: [{ role: 'user', content: 'harbour canary lighthouse' }] }) },
@@ -134,7 +136,10 @@ export const COVERAGE: Readonly<Record<string, Coverage>> = {
   },
   create_space: { ids: {}, input: () => ({ name: `space ${++counter}` }) },
   list_spaces: { ids: { cursor: 'cursor' }, input: () => ({ limit: 1 }) },
-  update_space: { ids: { spaceId: 'space', payer: 'user' }, input: ({ sharedSpace, owner }) => ({ spaceId: sharedSpace, payer: owner.id }) },
+  update_space: {
+    ids: { spaceId: 'space', payer: 'user' },
+    input: ({ sharedSpace, owner }) => ({ spaceId: sharedSpace, payer: owner.id, conversationRetention: 86_400_000 }),
+  },
   delete_space: {
     ids: { spaceId: 'space' },
     input: ({ sharedSpace }) => ({ spaceId: sharedSpace }),
@@ -255,8 +260,12 @@ async function jobOf(town: Town, owner: Caller, state: 'queued' | 'succeeded' | 
   return first;
 }
 
-/** Two files, so that a page of one has a next one. */
-const HARBOUR: SourceFiles = { 'harbour.py': 'def harbour():\n    return 1\n', 'lighthouse.py': 'from harbour import harbour\n\nharbour()\n' };
+/** Three files, and two that need one, so that a page of one has a next one. */
+const HARBOUR: SourceFiles = {
+  'harbour.py': 'def harbour():\n    return 1\n',
+  'lighthouse.py': 'from harbour import harbour\n\nharbour()\n',
+  'pier.py': 'from harbour import harbour\n',
+};
 
 async function repositoryOf(town: Town, owner: Caller, input: Input): Promise<string> {
   const { repository } = (await town.done(owner, 'sync_repository', input)) as { repository: { id: string } };
@@ -287,7 +296,8 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
   await jobOf(town, owner, 'succeeded', canary);
   const source = await town.sources(HARBOUR);
   const repository = await repositoryOf(town, owner, { source, name: canary });
-  await repositoryOf(town, owner, { source, name: `${canary} as well` });
+  const analysed = await repositoryOf(town, owner, { source, name: `${canary} as well` });
+  await town.done(owner, 'batch_analyze', { repository: analysed });
   const talk = await talkOf(town, owner, canary);
   const sharedRepository = await repositoryOf(town, owner, { source, name: `shared ${canary}`, space: sharedSpace });
   return {
@@ -300,14 +310,19 @@ export async function settle(town: Town, owner: Citizen, canary: string, members
     importId: String(imported['importId']),
     job: await jobOf(town, owner, 'succeeded', canary),
     repository,
+    analysed,
     sharedRepository,
     ...talk,
     source,
-    cursors: await cursorsOf(town, owner, sharedSpace),
+    cursors: await cursorsOf(town, owner, { spaceId: sharedSpace, repository: analysed }),
   };
 }
 
-async function cursorsOf(town: Town, owner: Citizen, spaceId: string): Promise<Record<string, string>> {
+async function cursorsOf(
+  town: Town,
+  owner: Citizen,
+  { spaceId, repository }: Readonly<Record<'spaceId' | 'repository', string>>,
+): Promise<Record<string, string>> {
   const asked: readonly (readonly [string, Caller, Input])[] = [
     ['search_memory', owner, { limit: 1 }],
     ['export_memories', owner, { limit: 1 }],
@@ -315,6 +330,7 @@ async function cursorsOf(town: Town, owner: Citizen, spaceId: string): Promise<R
     ['list_repositories', owner, { limit: 1 }],
     ['list_conversations', owner, { limit: 1 }],
     ['search_code', owner, { query: 'harbour', limit: 1 }],
+    ['get_analysis', owner, { repository, edges: true, limit: 1 }],
     ['list_all_jobs', town.admin, { limit: 1 }],
     ['list_keys', owner, { limit: 1 }],
     ['list_spaces', owner, { limit: 1 }],
@@ -323,7 +339,8 @@ async function cursorsOf(town: Town, owner: Citizen, spaceId: string): Promise<R
     ['list_audit', town.admin, { limit: 1 }],
   ];
   const pairs = asked.map(async ([name, caller, input]) => {
-    const page = await town.done(caller, name, input);
+    const answer = await town.done(caller, name, input);
+    const page = name === 'get_analysis' ? (answer['edges'] as typeof answer) : answer;
     return [name, String(page['cursor'] ?? page['nextCursor'])] as const;
   });
   return Object.fromEntries(await Promise.all(pairs));

@@ -20,6 +20,7 @@ export async function runAnalysis(payload: unknown, host: Pick<ChildHost, 'event
       spentMs,
       breathe,
       progress: (phase, done, total, unit) => tell({ kind: 'progress', phase, done, total, unit }),
+      edges: (blocks) => tell({ kind: 'edges', blocks }),
       ended: (phase, result) => tell({ kind: 'phase', phase, result }),
     },
   );

@@ -4,7 +4,9 @@ import { PolymniaError } from '../../kernel/errors.ts';
 import type { ChildTasks } from '../jobs/index.ts';
 import { type CodeAnalyses, createCodeAnalyses } from './analysing.ts';
 import { analyse } from './analysis/analyse.ts';
-import { generationOf } from './analysis/analysis-test-kit.ts';
+import { generationOf, type KitFile } from './analysis/analysis-test-kit.ts';
+import { getAnalysisInput } from './analysis/inputs.ts';
+import { PHASES } from './analysis/result.ts';
 import type { AnalysisEvent, AnalysisTask, HistoryTask } from './analysis/task.ts';
 import { repositoryId } from './outputs.ts';
 import type { RepositorySource } from './model.ts';
@@ -51,21 +53,26 @@ async function publish(generation: number, stage: 'text' | 'complete' = 'complet
   await kit.store.publish(SPACE.key, uuid, { generation, stage, treeId, files, symbols, chunks: 1, sourceBytes, indexBytes, publishedAt: 1 });
 }
 
-/** A child that does the work on a generation of one file. */
-const whole: Runner = async ({ payload }, tell) => {
-  const request = { ...(payload as AnalysisTask), generation: generationOf([{ path: 'a.py', functions: [['f', 1, 2, 3, 4]] }]) };
-  await analyse(request, {
-    spentMs: () => 0,
-    breathe: async () => {},
-    progress: (phase, done, total, unit) => tell({ kind: 'progress', phase, done, total, unit }),
-    ended: (phase, result) => tell({ kind: 'phase', phase, result }),
-  });
-  return { outcome: 'done' };
-};
+/** A child that does the work on a generation of these files. */
+const over =
+  (files: readonly KitFile[]): Runner =>
+  async ({ payload }, tell) => {
+    const request = { ...(payload as AnalysisTask), generation: generationOf(files) };
+    await analyse(request, {
+      spentMs: () => 0,
+      breathe: async () => {},
+      progress: (phase, done, total, unit) => tell({ kind: 'progress', phase, done, total, unit }),
+      edges: (blocks) => tell({ kind: 'edges', blocks }),
+      ended: (phase, result) => tell({ kind: 'phase', phase, result }),
+    });
+    return { outcome: 'done' };
+  };
+const whole = over([{ path: 'a.py', functions: [['f', 1, 2, 3, 4]] }]);
 
 const run = (call: Parameters<RepositoryKit['context']>[0] = {}): ReturnType<CodeAnalyses['analyze']> =>
   analyses.analyze({ repository }, kit.context(call));
-const read = (): ReturnType<CodeAnalyses['get']> => analyses.get({ repository, format: 'json' }, kit.context());
+const read = (input: Readonly<Record<string, unknown>> = {}): ReturnType<CodeAnalyses['get']> =>
+  analyses.get(getAnalysisInput.parse({ repository, ...input }), kit.context());
 
 describe('a run', () => {
   it('reads the generation that is published, and the next one when that is gone before it was opened', async () => {
@@ -191,5 +198,79 @@ describe('the history', () => {
     });
     await expect(run({ signal: stop.signal })).rejects.toMatchObject({ code: 'cancelled' });
     expect((await read()).kept).toEqual([]);
+  });
+});
+
+describe('the edges of the graph', () => {
+  const FILES: readonly KitFile[] = [
+    { path: 'app/main.py', imports: ['lib.one', 'lib.two', 'os'] },
+    { path: 'lib/one.py', imports: ['lib.two'] },
+    { path: 'lib/two.py' },
+    { path: 'other.py', imports: ['app.main'] },
+  ];
+  const edges = async (input: Readonly<Record<string, unknown>>): Promise<unknown> =>
+    (await read(input)).edges?.edges.map(({ from, to }) => `${from} > ${to}`);
+
+  it('come when they are asked for, of all files or of a path, either way', async () => {
+    runner = over(FILES);
+    await run();
+    const plain = await read();
+    expect(plain.edges).toBeUndefined();
+    expect(plain.phases?.dependencies).toMatchObject({ edges: 4, edgesKept: 4 });
+    expect(await read({ edges: true })).toMatchObject({ phases: {}, edges: { found: 4, kept: 4 } });
+    const whole = ['app/main.py > lib/one.py', 'app/main.py > lib/two.py', 'lib/one.py > lib/two.py', 'other.py > app/main.py'];
+    expect(await edges({ edges: 'true' })).toEqual(whole);
+    expect(await edges({ path: './app/main.py' })).toEqual([whole[0], whole[1], whole[3]]);
+    expect(await edges({ path: 'lib/', direction: 'in' })).toEqual(whole.slice(0, 3));
+    expect(await edges({ path: 'lib', direction: 'out' })).toEqual([whole[2]]);
+    expect(await edges({ path: 'absent.py' })).toEqual([]);
+    expect((await read({ path: 'lib', phases: ['coverage'] })).phases).toMatchObject({ coverage: { files: 4 } });
+    const { markdown } = await read({ path: 'other.py', format: 'markdown' });
+    expect(markdown).toContain('| other.py | app/main.py |');
+  });
+
+  it('come in pages, whose cursor is good for the same edges and goes on in the same analysis', async () => {
+    runner = over(FILES);
+    await run();
+    const first = await read({ edges: true, limit: 3 });
+    const { nextCursor: cursor } = first.edges ?? {};
+    expect(first.edges?.edges).toHaveLength(3);
+    const last = await read({ cursor, limit: 3 });
+    expect(last.edges).toMatchObject({ edges: [{ from: 'other.py', to: 'app/main.py' }] });
+    expect(last.edges?.nextCursor).toBeUndefined();
+    for (const wrong of [{ cursor, path: 'lib' }, { cursor, direction: 'in' }, { cursor: 'x' }]) {
+      await expect(read(wrong)).rejects.toMatchObject({ code: 'invalid_input', message: expect.stringContaining('cursor') as string });
+    }
+    const again = { ...kit.context(), job: { id: 'job_1', attempt: 2, askedAt: 1, confirm: async () => {} } };
+    await analyses.analyze({ repository }, again);
+    expect(await read({ cursor })).toMatchObject({ analysis: { id: 'job_1' }, edges: { edges: last.edges?.edges } });
+    await expect(read({ cursor, analysis: 'job_1.2' })).rejects.toMatchObject({ code: 'invalid_input' });
+    const third = { ...kit.context(), job: { id: 'job_2', attempt: 1, askedAt: 1, confirm: async () => {} } };
+    await analyses.analyze({ repository }, third);
+    await expect(read({ cursor })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('that are not kept, or not yet, are said to be so', async () => {
+    const head = { generation: 1, treeId: 't', startedAt: 1, complete: false };
+    await kit.store.putAnalysis(SPACE.key, UUID, { ...head, id: 'job_0', phases: {} });
+    expect((await read({ edges: true })).edges).toMatchObject({ edges: [], unavailable: expect.stringContaining('has not ended') as string });
+    runner = over(FILES);
+    await run();
+    const { edgesKept: _kept, ...dependencies } = (await read()).phases?.dependencies ?? { edgesKept: 0 };
+    await kit.store.putAnalysis(SPACE.key, UUID, { ...head, id: 'job_0', phases: { dependencies } });
+    const older = await read({ analysis: 'job_0', edges: true });
+    expect(older.edges).toMatchObject({ edges: [], unavailable: expect.stringContaining('batch_analyze') as string });
+  });
+
+  it('are written by the running job alone, before the phase that counts them', async () => {
+    runner = over(FILES);
+    let asked = 0;
+    const confirm = async (): Promise<void> => {
+      asked += 1;
+      if (asked > PHASES.indexOf('dependencies')) throw new PolymniaError('cancelled', 'Another run has taken its place.');
+    };
+    await expect(run({ confirm })).rejects.toMatchObject({ code: 'cancelled' });
+    expect((await read()).ended).toEqual(PHASES.slice(0, PHASES.indexOf('dependencies')));
+    expect(await kit.store.edgeBlock(SPACE.key, UUID, 'job_1', 'out', 0)).toBeUndefined();
   });
 });

@@ -4,8 +4,12 @@ import { parseRecordId, RECORD_NOUNS } from '../../kernel/ids.ts';
 import type { OperationContext, SpaceAccess } from '../../kernel/operation.ts';
 import type { ChildTasks } from '../jobs/index.ts';
 import type { AnalysisBudgets } from './analysis/analyse.ts';
+import { readEdgeCursor } from './analysis/edge-cursor.ts';
+import { edgePage, wantsEdges } from './analysis/edge-page.ts';
+import { BEGINNING, type ReadEdgeBlock } from './analysis/edge-scan.ts';
 import type { AnalyzeInput, GetAnalysisInput } from './analysis/inputs.ts';
 import { renderAnalysis } from './analysis/markdown.ts';
+import { renderEdges } from './analysis/markdown-edges.ts';
 import type { AnalyzeOutput, GetAnalysisOutput } from './analysis/outputs.ts';
 import { ANALYSIS_VERSION, PHASES } from './analysis/result.ts';
 import { earlierOf, headOf, partsOf, pick, summaryOf } from './analysis/stored.ts';
@@ -18,7 +22,7 @@ import type { RepositoryStore, StoredAnalysis } from './store.ts';
 
 /** What analysing is made of. */
 export interface CodeAnalysesDeps {
-  readonly store: Pick<RepositoryStore, 'get' | 'putAnalysis' | 'analyses'>;
+  readonly store: Pick<RepositoryStore, 'get' | 'putAnalysis' | 'analyses' | 'putEdges' | 'edgeBlock'>;
   readonly folders: Pick<IndexFolders, 'generation' | 'clone'>;
   readonly tasks: ChildTasks;
   readonly clock: Clock;
@@ -75,24 +79,34 @@ async function analyze(deps: CodeAnalysesDeps, running: Set<string>, input: Anal
 async function getAnalysis(
   deps: CodeAnalysesDeps,
   running: ReadonlySet<string>,
-  { repository: id, analysis, format, phases }: GetAnalysisInput,
+  input: GetAnalysisInput,
   ctx: OperationContext,
 ): Promise<GetAnalysisOutput> {
   const space = oneSpace(ctx);
-  const repository = await find(deps, space, id);
+  const repository = await find(deps, space, input.repository);
   const stored = await deps.store.analyses(space.key, repository.uuid);
   const head = (each: StoredAnalysis): ReturnType<typeof headOf> => headOf(each, running.has(each.id));
-  const chosen = analysis === undefined ? stored[0] : stored.find((each) => each.id === analysis);
+  const cursor = readEdgeCursor(input);
+  const chosen = chosenOf(stored, input.analysis ?? cursor?.analysis);
   const shared = { repository: named(repository), version: ANALYSIS_VERSION, kept: stored.map(head) } as const;
-  if (chosen === undefined) {
-    if (analysis !== undefined) throw new PolymniaError('not_found', 'No such analysis of this repository; kept are the two newest.');
-    return { ...shared, ended: [] };
-  }
+  if (chosen === undefined) return { ...shared, ended: [] };
   const parts = partsOf(chosen);
   const ended = PHASES.filter((name) => parts[name] !== undefined);
-  const picked = pick(parts, phases);
-  const content = format === 'json' ? { phases: picked } : { markdown: renderAnalysis(repository.name, head(chosen), picked) };
-  return { ...shared, analysis: head(chosen), ended, ...content };
+  const read: ReadEdgeBlock = (direction, from) => deps.store.edgeBlock(space.key, repository.uuid, chosen.id, direction, from);
+  const edges = wantsEdges(input)
+    ? await edgePage(read, parts.dependencies, input, cursor ?? { analysis: chosen.id, position: BEGINNING })
+    : undefined;
+  const picked = pick(parts, input.phases ?? (edges === undefined ? PHASES : []));
+  const found = { ...shared, analysis: head(chosen), ended };
+  if (input.format === 'json') return { ...found, phases: picked, ...(edges !== undefined && { edges }) };
+  return { ...found, markdown: renderAnalysis(repository.name, head(chosen), picked) + (edges === undefined ? '' : `\n${renderEdges(edges)}`) };
+}
+
+/** The newest, or that of this id; undefined when there is none at all. */
+function chosenOf(stored: readonly StoredAnalysis[], id: string | undefined): StoredAnalysis | undefined {
+  const chosen = id === undefined ? stored[0] : stored.find((each) => each.id === id);
+  if (chosen !== undefined || id === undefined) return chosen;
+  throw new PolymniaError('not_found', 'No such analysis of this repository; kept are the two newest.');
 }
 
 function oneSpace(ctx: OperationContext): SpaceAccess {

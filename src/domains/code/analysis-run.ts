@@ -1,25 +1,13 @@
-import { abortError, startDeadline, throwIfAborted } from '../../kernel/abort.ts';
+import { startDeadline, throwIfAborted } from '../../kernel/abort.ts';
 import { notFound, PolymniaError, toPolymniaError } from '../../kernel/errors.ts';
 import { RECORD_NOUNS } from '../../kernel/ids.ts';
-import type { OperationContext, RunningJob, SpaceAccess } from '../../kernel/operation.ts';
 import type { ChildTask, ChildTaskHooks } from '../jobs/index.ts';
 import type { History } from './analysis/changes.ts';
-import type { EarlierAnalysis } from './analysis/delta.ts';
-import { type AnalysisParts, analysisParts, PHASES } from './analysis/result.ts';
+import type { AnalysisParts } from './analysis/result.ts';
 import type { AnalysisDone, AnalysisEvent, AnalysisTask, HistoryDone, HistoryTask } from './analysis/task.ts';
 import type { CodeAnalysesDeps } from './analysing.ts';
-import { type PublishedIndex, type Repository, REPOSITORY_KIND } from './model.ts';
-
-/** What one run works on. */
-export interface AnalysisSubject {
-  /** Of the analysis. */
-  readonly id: string;
-  readonly ctx: OperationContext;
-  readonly job: RunningJob;
-  readonly space: SpaceAccess;
-  readonly repository: Repository;
-  readonly earlier: EarlierAnalysis | undefined;
-}
+import { type PublishedIndex, REPOSITORY_KIND } from './model.ts';
+import { type AnalysisSubject, PhaseKeeper } from './phase-keeper.ts';
 
 /** Kinds of task that child processes know. */
 const ANALYSE_KIND = 'analyse';
@@ -100,72 +88,4 @@ function taskFor({ ctx }: AnalysisSubject, kind: string, payload: unknown): Chil
 
 function withMeter({ ctx }: AnalysisSubject, hooks: Omit<ChildTaskHooks, 'onCpu'>): ChildTaskHooks {
   return { ...hooks, onCpu: (ms) => ctx.meter.add(ms) };
-}
-
-/** Stores the phases of one run in the order they end in, each fenced by the job. */
-class PhaseKeeper {
-  readonly index: PublishedIndex;
-  readonly #deps: CodeAnalysesDeps;
-  readonly #subject: AnalysisSubject;
-  readonly #startedAt: number;
-  readonly #parts: AnalysisParts = {};
-  #puts: Promise<void> = Promise.resolve();
-  #failure: PolymniaError | undefined;
-  onFailure: (failure: PolymniaError) => void = () => {};
-
-  constructor(deps: CodeAnalysesDeps, subject: AnalysisSubject, index: PublishedIndex) {
-    this.index = index;
-    this.#deps = deps;
-    this.#subject = subject;
-    this.#startedAt = deps.clock.now();
-  }
-
-  take(event: AnalysisEvent): void {
-    if (event.kind === 'progress') {
-      const { phase, done, total, unit } = event;
-      this.#subject.ctx.progress({ phase, done, total, unit });
-      return;
-    }
-    this.#puts = this.#puts.then(() => this.#put(event)).catch((error: unknown) => this.#fail(error));
-  }
-
-  /** Rejects with what kept a phase from being stored. */
-  async settled(): Promise<void> {
-    await this.#puts;
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  async finish(): Promise<AnalysisParts> {
-    const complete = PHASES.every((name) => this.#parts[name]?.complete === true);
-    await this.#store({ finishedAt: this.#deps.clock.now(), complete, phases: {} });
-    return this.#parts;
-  }
-
-  async #put({ phase, result }: Extract<AnalysisEvent, { kind: 'phase' }>): Promise<void> {
-    if (this.#failure !== undefined) return;
-    const read = analysisParts.shape[phase].safeParse(result);
-    if (!read.success || read.data === undefined)
-      throw new PolymniaError('internal', `The phase "${phase}" did not say what it found.`, { cause: read.error });
-    Object.assign(this.#parts, { [phase]: read.data });
-    await this.#store({ phases: { [phase]: read.data }, complete: false });
-  }
-
-  async #store(fields: {
-    readonly phases: Readonly<Record<string, unknown>>;
-    readonly complete: boolean;
-    readonly finishedAt?: number;
-  }): Promise<void> {
-    const { store } = this.#deps;
-    const { id, job, space, repository, ctx } = this.#subject;
-    await job.confirm();
-    if (ctx.signal.aborted) throw abortError(ctx.signal);
-    const { generation, treeId } = this.index;
-    await store.putAnalysis(space.key, repository.uuid, { id, generation, treeId, startedAt: this.#startedAt, ...fields });
-    if ((await store.get(space.key, repository.uuid)) === undefined) throw notFound(RECORD_NOUNS[REPOSITORY_KIND]);
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= toPolymniaError(error);
-    this.onFailure(this.#failure);
-  }
 }

@@ -25,7 +25,7 @@ const pathText = z
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'must not hold control characters or broken Unicode');
 
 /** A boolean that may come as the text `true` or `false`. */
-const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
+export const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
 
 export const syncInput = z.strictObject({
   source: pathText

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { shortList } from '../../kernel/short-list.ts';
+import { flag } from './inputs.ts';
 import { SYMBOL_KINDS } from './model.ts';
 
 const MAX_QUERY = 1_000;
@@ -20,9 +21,6 @@ function listOf<Item extends z.ZodType>(item: Item, max = MAX_LISTED): z.ZodPrep
   const split = (value: unknown): unknown => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value);
   return z.preprocess(split, shortList(max, z.array(item).min(1).max(max)));
 }
-
-/** A boolean that may come as the text `true` or `false`. */
-const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
 
 const spaceField = z.string().max(64).describe('Id of a space (space_…, whoami lists them); left out = your personal space.');
 const spacesField = z

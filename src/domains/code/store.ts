@@ -43,6 +43,10 @@ export interface RepositoryStore {
   putAnalysis(space: SpaceKey, uuid: string, analysis: StoredAnalysis): Promise<void>;
   /** Newest first, at most 2 are kept. */
   analyses(space: SpaceKey, uuid: string): Promise<readonly StoredAnalysis[]>;
+  /** Keeps edges of an analysis's graph; they go with it. Nothing when there is no such analysis. */
+  putEdges(space: SpaceKey, uuid: string, analysis: string, blocks: readonly EdgeBlock[]): Promise<void>;
+  /** The block of that number, or the first one that ends with this name or a later one (UTF-16 code units); undefined when there is none. */
+  edgeBlock(space: SpaceKey, uuid: string, analysis: string, direction: EdgeDirection, from: number | string): Promise<EdgeBlock | undefined>;
 
   /** Folders under which anybody may index; set by administrators. */
   allowedRoots(): Promise<readonly string[]>;
@@ -76,4 +80,17 @@ export interface StoredAnalysis {
   /** By phase name. */
   readonly phases: Readonly<Record<string, unknown>>;
   readonly complete: boolean;
+}
+
+/** `out`: by what needs others; `in`: by what is needed. */
+export type EdgeDirection = 'out' | 'in';
+
+/** Some edges of a graph, one after the other: blocks of a direction count from 0, and go on where the one before ends. */
+export interface EdgeBlock {
+  readonly direction: EdgeDirection;
+  readonly number: number;
+  /** The name its last row begins with. */
+  readonly last: string;
+  /** A name and those at the other ends of its edges, in order of names; one with many goes over several blocks. */
+  readonly rows: readonly (readonly string[])[];
 }

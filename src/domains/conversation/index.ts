@@ -1,5 +1,6 @@
 export { bindConversationOperations, conversationOperations } from './operations/index.ts';
 export { type ChatEvent, type ConversationDeps, ConversationService, type NumberedEvent } from './service.ts';
+export { Retention } from './retention.ts';
 export { recoverTurns, sweepTurns } from './upkeep.ts';
 export type { ChatOutput, CompleteChatOutput } from './outputs.ts';
 export type { LanguageModel, ShortTerm } from './ports.ts';

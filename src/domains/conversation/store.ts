@@ -35,6 +35,12 @@ export interface ConversationStore {
   exchanges(call: StoreCall, conversation: string, before: number, maxBytes: number): Promise<readonly Exchange[]>;
   /** Deletes the conversation, its turns, and the memories of its thread, one slice; call again until `done`. */
   removeConversation(call: WriteCall, uuid: string, thread: string): Promise<RemovedSlice | undefined>;
+  /**
+   * Says anew until when conversations are kept, with the memories of their threads: so long after the last message of each. Temporary
+   * ones stay as they are, what has expired stays expired. One slice, with rows that are right already left alone; call again, `after`
+   * being the `next` of the slice before, until `done`.
+   */
+  keepConversations(call: WriteCall, keep: KeptFor): Promise<KeptSlice>;
   /** Tokens the author has spent on a day, counted in days since 1970. */
   tokensSpent(call: StoreCall, author: string, day: number): Promise<number>;
   /** Adds to them, for answers that are no turns. */
@@ -142,6 +148,18 @@ export interface RemovedSlice {
   readonly turns: number;
   readonly memories: number;
   readonly freedBytes: number;
+}
+
+export interface KeptFor {
+  /** Milliseconds after its last message; absent = for ever. */
+  readonly keepMs?: number;
+  readonly after?: string;
+}
+
+export interface KeptSlice {
+  readonly done: boolean;
+  /** Absent: from the beginning. */
+  readonly next?: string;
 }
 
 export interface TokensSpent {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OperationContext, Principal } from '../../kernel/operation.ts';
 import { type IdentityTestKit, openIdentityTestKit, type TestUser } from './identity-test-kit.ts';
 import { bindIdentityOperations, CleanUp, identityOperations } from './index.ts';
@@ -172,6 +172,73 @@ test('whoever counts storage is told when a space changes its payer, goes, or is
   stop();
 });
 
+describe('how long conversations of a space are kept', () => {
+  const HOUR = 3_600_000;
+
+  test('is said by its owner, of the personal space too, and by administrators; by nobody else', async () => {
+    const { identity, owner } = kit;
+    const personal = await identity.space(ada.principal, undefined);
+    const shared = await identity.spaces.create(ada.principal, 'ours');
+    await identity.spaces.setMember(ada.principal, shared.id, bob.user.id, 'editor');
+    const keep = (who: Principal, spaceId: string, conversationRetention: number | null = HOUR): Promise<unknown> =>
+      identity.spaces.update(who, spaceId, { conversationRetention });
+    await expect(keep(bob.principal, personal.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(keep(bob.principal, shared.id)).rejects.toMatchObject({ code: 'forbidden' });
+    await identity.spaces.setMember(ada.principal, shared.id, owner.caller.userId, 'reader');
+    const { secret } = await identity.keys.create(owner, { name: 'limited', scopes: ['admin', 'spaces:manage'], spaces: [shared.id] });
+    await expect(identity.authenticate(secret).then((limited) => keep(limited, personal.id))).rejects.toMatchObject({ code: 'not_found' });
+    const { principal: plain } = await kit.user('plain', ['memory:read']);
+    await expect(keep(plain, (await identity.space(plain, undefined)).id)).rejects.toMatchObject({ code: 'forbidden' });
+
+    for (const [who, spaceId] of [
+      [ada.principal, personal.id],
+      [ada.principal, shared.id],
+      [owner, personal.id],
+      [owner, shared.id],
+    ] as const) {
+      expect(await keep(who, spaceId)).toMatchObject({ id: spaceId, conversationRetention: HOUR });
+      expect(await identity.space(ada.principal, spaceId)).toMatchObject({ conversationRetention: HOUR });
+      await keep(who, spaceId, null);
+      expect(await identity.space(ada.principal, spaceId)).not.toHaveProperty('conversationRetention');
+    }
+    const { items } = await identity.audit(owner, { subject: personal.id, limit: 10 });
+    expect(items.map(({ actor, facts }) => [actor, facts])).toEqual(
+      [owner.caller.userId, ada.user.id].flatMap((actor) => [null, HOUR].map((conversationRetention) => [actor, { conversationRetention }])),
+    );
+  });
+
+  test('is all that administrators reach of a personal space', async () => {
+    const { identity, owner } = kit;
+    const { id } = await identity.space(ada.principal, undefined);
+    for (const edit of [{}, { name: 'x' }, { name: 'x', conversationRetention: HOUR }]) {
+      await expect(identity.spaces.update(owner, id, edit)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(identity.spaces.update(ada.principal, id, edit)).rejects.toMatchObject({ code: 'conflict' });
+    }
+    await expect(identity.spaces.delete(owner, id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(identity.spaces.listMembers(owner, id, { limit: 1 })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('is told to whoever keeps them, after the commit and before the answer, and stays when that fails', async () => {
+    const { identity } = kit;
+    const { id, key } = await identity.space(ada.principal, undefined);
+    const told: unknown[] = [];
+    let isFull = false;
+    identity.onRetentionChange(async (spaceKey) => {
+      told.push([spaceKey, (await identity.account(spaceKey))?.conversationRetention]);
+      if (isFull) throw new Error('disk');
+    });
+    await identity.spaces.update(ada.principal, id, { conversationRetention: HOUR });
+    await identity.spaces.update(ada.principal, id, { conversationRetention: HOUR });
+    expect(told).toEqual([
+      [key, HOUR],
+      [key, HOUR],
+    ]);
+    isFull = true;
+    await expect(identity.spaces.update(ada.principal, id, { conversationRetention: 2 * HOUR })).rejects.toThrow('disk');
+    expect(await identity.space(ada.principal, undefined)).toMatchObject({ conversationRetention: 2 * HOUR });
+  });
+});
+
 test('a payer or last owner is not deleted; the spaces are named', async () => {
   const { identity, owner } = kit;
   const space = await identity.spaces.create(ada.principal, 'ours');
@@ -246,7 +313,10 @@ test('every operation answers in the form it declares', async () => {
   await call('set_member', { spaceId, userId, role: 'editor' });
   await call('list_members', { spaceId });
   await call('remove_member', { spaceId, userId });
-  await call('update_space', { spaceId, name: 'team 2' });
+  await call('update_space', { spaceId, name: 'team 2', conversationRetention: 3_600_000 });
+  for (const conversationRetention of [0, 3_599_999, 3_600_000.5, 1e15]) {
+    await expect(call('update_space', { spaceId, conversationRetention })).rejects.toThrow('conversationRetention');
+  }
   await call('list_spaces', { all: true });
   await call('delete_user', { userId, dryRun: true });
   await call('delete_user', { userId });

@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Principal, SpaceAccess } from '../../kernel/operation.ts';
 import type { AuthorityChange } from './authority-feed.ts';
-import type { AccountChanged, SpaceData } from './ports.ts';
+import type { AccountChanged, RetentionChanged, SpaceData } from './ports.ts';
 import type { IdentityStore } from './store.ts';
 
 /** What the parts of the identity service share. */
@@ -12,6 +12,7 @@ export interface IdentityCore {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly accountChanged: AccountChanged;
+  readonly retentionChanged: RetentionChanged;
   space(principal: Principal, spaceId: string | undefined): Promise<SpaceAccess>;
   /** After a commit that changed something about the user, the credential or the space: caches are dropped. */
   forget(change: AuthorityChange): void;

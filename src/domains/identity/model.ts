@@ -16,6 +16,9 @@ export const IDENTITY_LIMITS = {
   page: 100,
   /** The newest audit rows that are kept. */
   auditRows: 1_000_000,
+  /** Of a space's `conversationRetention`, ms: an hour to a hundred years. */
+  shortestRetention: 3_600_000,
+  longestRetention: 100 * 366 * 86_400_000,
 } as const;
 
 export const USER_ROLES = ['admin', 'member'] as const;
@@ -52,6 +55,16 @@ export interface Space {
   /** User whose quota the space uses; always one of its owners. */
   readonly payer: string;
   readonly createdAt: number;
+  /** Milliseconds a conversation is kept after its last message, and what is remembered of it; absent = as long as the server keeps it. */
+  readonly conversationRetention?: number;
+}
+
+/** Absent field = unchanged. */
+export interface SpaceChange {
+  readonly name?: string;
+  readonly payer?: string;
+  /** null = none of its own. */
+  readonly conversationRetention?: number | null;
 }
 
 export interface Member {

@@ -31,6 +31,12 @@ export type ArchiveOutcome = 'absent' | 'archived' | 'in_use' | { readonly fileB
 /** Whoever counts storage: told, after the fact, of each user whose spaces changed otherwise than by a write. */
 export type AccountChanged = (payer: string) => Promise<void>;
 
+/**
+ * Whoever keeps conversations: told after the commit when a space's retention was set, and before who set it. Rejects when what is
+ * stored could not be brought in line at once; the work that was noted with the commit does it later.
+ */
+export type RetentionChanged = (spaceKey: SpaceKey) => Promise<void>;
+
 /** What is left of a caller's limits, as the gate knows it. */
 export interface Standing {
   of(caller: Caller): Promise<StandingReport>;

@@ -28,6 +28,8 @@ export const userIdSchema = z.string().max(64).describe('Id of a user, user_…'
 export const spaceIdSchema = z.string().max(64).describe('Id of a space, space_…');
 export const keyIdSchema = z.string().max(64).describe('Id of a key, key_…');
 
+export const retentionSchema = z.int().min(IDENTITY_LIMITS.shortestRetention).max(IDENTITY_LIMITS.longestRetention);
+
 export const timeZoneSchema = z
   .string()
   .max(64)

@@ -12,7 +12,7 @@ import { Keys, newKey } from './keys.ts';
 import { LastUses, type Use } from './last-uses.ts';
 import type { ApiKey, AuditRow, User } from './model.ts';
 import { type Page, type PageRequest, readPage } from './paging.ts';
-import type { AccountChanged, SpaceData } from './ports.ts';
+import type { AccountChanged, RetentionChanged, SpaceData } from './ports.ts';
 import { ServiceUsers } from './service-users.ts';
 import { SpaceDirectory } from './space-directory.ts';
 import { type SeenSpace, Spaces } from './spaces.ts';
@@ -68,6 +68,7 @@ export class IdentityService implements AsyncDisposable {
   readonly #feed = new AuthorityFeed();
   readonly #keyUses: LastUses;
   readonly #accountListeners = new Set<AccountChanged>();
+  readonly #retentionListeners = new Set<RetentionChanged>();
 
   constructor(deps: IdentityDeps) {
     const { store, clock, ids, options } = deps;
@@ -125,6 +126,12 @@ export class IdentityService implements AsyncDisposable {
   onAccountChange(listener: AccountChanged): () => void {
     this.#accountListeners.add(listener);
     return () => void this.#accountListeners.delete(listener);
+  }
+
+  /** Told when a space was given another retention; who set it is answered afterwards. */
+  onRetentionChange(listener: RetentionChanged): () => void {
+    this.#retentionListeners.add(listener);
+    return () => void this.#retentionListeners.delete(listener);
   }
 
   /** For background work: a live space with the account it uses; undefined when it is gone. */
@@ -226,6 +233,9 @@ export class IdentityService implements AsyncDisposable {
       ids,
       accountChanged: async (payer) => {
         for (const listener of this.#accountListeners) await listener(payer);
+      },
+      retentionChanged: async (spaceKey) => {
+        for (const listener of this.#retentionListeners) await listener(spaceKey);
       },
       space: (principal, spaceId) => this.space(principal, spaceId),
       forget: (change) => drop(change, 'forget'),

@@ -3,13 +3,19 @@ import { type Principal, type Role, roleAllows } from '../../kernel/operation.ts
 import { actorOf, auditEntry, holds, requireScope } from './actor.ts';
 import type { Deletions, SpaceDeletionReport } from './deletions.ts';
 import type { IdentityCore } from './identity-core.ts';
-import type { Member, Space } from './model.ts';
+import type { Member, Space, SpaceChange } from './model.ts';
 import { type Page, type PageRequest, readPage } from './paging.ts';
 
 /** A space as one of its members sees it; without a role when an administrator looks at all of them. */
 export type SeenSpace = Space & { readonly role?: Role };
 
-/** Shared spaces and their members: for owners with scope `spaces:manage`, and for administrators in every shared space. */
+/** What is to be changed of a space. */
+export type SpaceEdit = { readonly [Field in keyof SpaceChange]: SpaceChange[Field] | undefined };
+
+/**
+ * Spaces and their members: for owners with scope `spaces:manage`, and for administrators in every shared space. How long conversations
+ * are kept they also say of personal ones.
+ */
 export class Spaces {
   readonly #core: IdentityCore;
   readonly #deletions: Deletions;
@@ -42,20 +48,22 @@ export class Spaces {
     return { items: items.filter(isAllowed), ...rest };
   }
 
-  /** An owner may take over the payment; naming another payer needs scope `admin`, since it spends that user's quota. */
-  async update(
-    principal: Principal,
-    spaceId: string,
-    edit: { readonly name?: string | undefined; readonly payer?: string | undefined },
-  ): Promise<Space> {
-    const before = await this.#managed(principal, spaceId);
-    const { name, payer } = edit;
+  /**
+   * An owner may take over the payment; naming another payer needs scope `admin`, since it spends that user's quota. A new retention holds
+   * for all conversations when this resolves; when it rejects after the commit, it is set, and they follow.
+   */
+  async update(principal: Principal, spaceId: string, edit: SpaceEdit): Promise<Space> {
+    const { name, payer, conversationRetention } = edit;
+    const isRetentionAlone = conversationRetention !== undefined && name === undefined && payer === undefined;
+    const before = await this.#seen(principal, spaceId, 'owner', isRetentionAlone);
     if (payer !== undefined && payer !== principal.caller.userId) requireScope(principal, 'admin');
-    const change = { ...(name !== undefined && { name }), ...(payer !== undefined && { payer }) };
-    const audit = auditEntry(actorOf(principal), this.#core.clock.now(), 'update_space', spaceId, payer === undefined ? {} : { payer });
+    const told = { ...(payer !== undefined && { payer }), ...(conversationRetention !== undefined && { conversationRetention }) };
+    const change: SpaceChange = { ...(name !== undefined && { name }), ...told };
+    const audit = auditEntry(actorOf(principal), this.#core.clock.now(), 'update_space', spaceId, told);
     const space = await this.#core.store.updateSpace(spaceId, change, audit);
     this.#core.forget({ spaceId });
     if (before.payer !== space.payer) await Promise.all([before.payer, space.payer].map((each) => this.#core.accountChanged(each)));
+    if (conversationRetention !== undefined) await this.#core.retentionChanged(space.key);
     return space;
   }
 
@@ -98,12 +106,13 @@ export class Spaces {
     return this.#seen(principal, spaceId, 'owner');
   }
 
-  async #seen(principal: Principal, spaceId: string, needed: Role): Promise<Space> {
+  /** Administrators govern shared spaces, and personal ones only where that is said. */
+  async #seen(principal: Principal, spaceId: string, needed: Role, governsPersonal = false): Promise<Space> {
     requireScope(principal, 'spaces:manage');
     const space = await this.#core.store.space(spaceId);
     if (space === undefined) throw notFound('space');
-    const isGoverned = holds(principal, 'admin') && space.kind === 'shared' && (principal.credential.spaces?.includes(spaceId) ?? true);
-    if (isGoverned) return space;
+    const isGoverned = holds(principal, 'admin') && (space.kind === 'shared' || governsPersonal);
+    if (isGoverned && (principal.credential.spaces?.includes(spaceId) ?? true)) return space;
     const { role } = await this.#core.space(principal, spaceId);
     if (!roleAllows(role, needed)) throw new PolymniaError('forbidden', `This needs role ${needed} in the space; yours is ${role}.`);
     return space;

@@ -1,6 +1,6 @@
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { Role, SpaceAccess, UserLimits } from '../../kernel/operation.ts';
-import type { ApiKey, AuditEntry, AuditRow, DeletionIntent, Member, Space, User, UserRole } from './model.ts';
+import type { ApiKey, AuditEntry, AuditRow, DeletionIntent, Member, Space, SpaceChange, User, UserRole } from './model.ts';
 
 /**
  * The identity storage port: users, keys, spaces, members, audit. Every method is one whole transaction, its audit row
@@ -85,8 +85,11 @@ export interface IdentityStore {
 
   /** A shared space with its payer as owner. */
   createSpace(space: Space, audit: AuditEntry): Promise<Space>;
-  /** A payer who is not an owner of the space → `conflict`. Personal → `conflict`. */
-  updateSpace(spaceId: string, change: { readonly name?: string; readonly payer?: string }, audit: AuditEntry): Promise<Space>;
+  /**
+   * A payer who is not an owner of the space → `conflict`. Personal → `conflict`, unless nothing but `conversationRetention` is given.
+   * With that, background work of kind `retention` is noted for the space in the same transaction, due at the audit's time.
+   */
+  updateSpace(spaceId: string, change: SpaceChange, audit: AuditEntry): Promise<Space>;
   /** Adds a member or changes the role. Personal space, last owner, or payer losing ownership → `conflict`. */
   setMember(spaceId: string, member: { readonly userId: string; readonly role: Role; readonly at: number }, audit: AuditEntry): Promise<Member>;
   /** Personal space, last owner or payer → `conflict`. */

@@ -42,6 +42,10 @@ export const spaceView = z.object({
   role: z.enum(ROLES).optional().describe('Your role; absent when an administrator lists all spaces'),
   payer: z.string().describe('User whose quota the space uses'),
   createdAt: time,
+  conversationRetention: z
+    .int()
+    .optional()
+    .describe('How long a conversation is kept after its last message, ms; absent: as long as the server keeps it'),
 });
 
 export const memberView = z.object({ userId: z.string(), name: z.string(), role: z.enum(ROLES), since: time });
@@ -95,8 +99,16 @@ export function viewKey(key: ApiKey): z.output<typeof keyView> {
   };
 }
 
-export function viewSpace({ id, name, kind, role, payer, createdAt }: SeenSpace): z.output<typeof spaceView> {
-  return { id, name, kind, ...(role !== undefined && { role }), payer, createdAt: iso(createdAt) };
+export function viewSpace({ id, name, kind, role, payer, createdAt, conversationRetention }: SeenSpace): z.output<typeof spaceView> {
+  return {
+    id,
+    name,
+    kind,
+    ...(role !== undefined && { role }),
+    payer,
+    createdAt: iso(createdAt),
+    ...(conversationRetention !== undefined && { conversationRetention }),
+  };
 }
 
 export function viewMember({ since, ...member }: Member): z.output<typeof memberView> {

@@ -11,8 +11,8 @@ export interface Embedder {
   embed(texts: readonly string[], signal: AbortSignal): Promise<readonly Float32Array[]>;
 }
 
-/** Kinds of background work a space can have; `turns` is that of its conversations. */
-export const SPACE_WORK_KINDS = ['expire', 'turns', 'vectors', 'scrub', 'reindex'] as const;
+/** Kinds of background work a space can have; `retention` and `turns` are those of its conversations. */
+export const SPACE_WORK_KINDS = ['retention', 'expire', 'turns', 'vectors', 'scrub', 'reindex'] as const;
 export type SpaceWorkKind = (typeof SPACE_WORK_KINDS)[number];
 
 export interface SpaceWorkEntry {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { ConversationStoreHarness } from './conversation-store-fixture.ts';
 import { readsContract } from './conversation-store-reads.ts';
+import { retentionContract } from './conversation-store-retention.ts';
 import { turnsContract } from './conversation-store-turns.ts';
 import { upkeepContract } from './conversation-store-upkeep.ts';
 
@@ -31,6 +32,9 @@ export function conversationStoreContract(name: string, makeHarness: () => Promi
     });
     describe('upkeep', () => {
       upkeepContract(harness);
+    });
+    describe('retention', () => {
+      retentionContract(harness);
     });
   });
 }

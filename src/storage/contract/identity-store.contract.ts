@@ -5,6 +5,8 @@ import type { IdentityStore, ListPage, NewKey, NewServiceUser, NewUser } from '.
 /** An implementation under test, on storage of its own that nothing else uses. */
 export interface IdentityStoreUnderTest extends AsyncDisposable {
   readonly store: IdentityStore;
+  /** Spaces with noted work of kind `retention`, and since when. */
+  retentionWork(): Promise<readonly { readonly space: string; readonly dueAt: number }[]>;
 }
 
 const AT = 1_800_000_000_000;
@@ -251,6 +253,46 @@ export function describeIdentityStore(name: string, open: () => Promise<Identity
       await expect(deletion).rejects.toMatchObject({ code: 'conflict' });
       await expect(store.setMember(personal.id, { userId: admin.id, role: 'owner', at: AT }, audit())).rejects.toMatchObject({ code: 'conflict' });
       await expect(store.updateSpace(personal.id, { name: 'x' }, audit())).rejects.toMatchObject({ code: 'conflict' });
+    });
+
+    test('a space says how long its conversations are kept, a personal one too, until it does not', async () => {
+      const { personal } = admin;
+      const space = someSpace(admin.id);
+      await store.createSpace(space, audit());
+      const [hour, day] = [3_600_000, 86_400_000];
+      expect(await store.space(space.id)).not.toHaveProperty('conversationRetention');
+      expect(await store.updateSpace(personal.id, { conversationRetention: hour }, audit())).toMatchObject({ conversationRetention: hour });
+      expect(await store.updateSpace(space.id, { name: 'new', conversationRetention: day }, audit())).toMatchObject({
+        name: 'new',
+        conversationRetention: day,
+      });
+      await store.updateSpace(space.id, { name: 'newer' }, audit());
+      const kept = [{ conversationRetention: hour }, { conversationRetention: day }];
+      expect(await store.accesses(admin.id)).toMatchObject(kept);
+      expect(await store.spaces(admin.id, { limit: 10 })).toMatchObject(kept);
+      expect([await store.account(personal.key), await store.access(admin.id, { by: 'id', id: space.id })]).toMatchObject(kept);
+      await store.updateSpace(space.id, { conversationRetention: null }, audit());
+      for (const seen of [await store.space(space.id), await store.account(space.key)]) expect(seen).not.toHaveProperty('conversationRetention');
+      expect(await store.space(space.id)).toMatchObject({ name: 'newer', payer: admin.id });
+    });
+
+    test('a retention leaves work with its commit, and a refused change neither', async () => {
+      const { personal } = admin;
+      const space = someSpace(admin.id);
+      await store.createSpace(space, audit());
+      await store.updateSpace(space.id, { name: 'new' }, audit());
+      const both = store.updateSpace(personal.id, { name: 'x', conversationRetention: 3_600_000 }, audit());
+      await expect(both).rejects.toMatchObject({ code: 'conflict' });
+      await expect(store.updateSpace(personal.id, {}, audit())).rejects.toMatchObject({ code: 'conflict' });
+      const payer = store.updateSpace(space.id, { payer: (await createUser('Ada')).id, conversationRetention: 3_600_000 }, audit());
+      await expect(payer).rejects.toMatchObject({ code: 'conflict' });
+      await expect(store.updateSpace('space_none', { conversationRetention: null }, audit())).rejects.toMatchObject({ code: 'not_found' });
+      expect(await subject.retentionWork()).toEqual([]);
+      for (const id of [personal.id, space.id]) expect(await store.space(id)).not.toHaveProperty('conversationRetention');
+      await store.updateSpace(personal.id, { conversationRetention: 3_600_000 }, { ...audit(), at: AT + 7 });
+      expect(await subject.retentionWork()).toEqual([{ space: personal.key, kind: 'retention', dueAt: AT + 7 }]);
+      await store.updateSpace(space.id, { conversationRetention: null }, { ...audit(), at: AT + 8 });
+      expect(await subject.retentionWork()).toMatchObject([{ space: personal.key }, { space: space.key, dueAt: AT + 8 }]);
     });
 
     test('deleting a user: what stands in the way, then tombstone and intent, then done', async () => {

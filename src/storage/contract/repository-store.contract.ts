@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PublishedIndex, SyncReport } from '../../domains/code/model.ts';
-import type { NewRepository, RepositoryStore, StoredAnalysis } from '../../domains/code/store.ts';
+import type { EdgeBlock, NewRepository, RepositoryStore, StoredAnalysis } from '../../domains/code/store.ts';
 
 /** An implementation under test, on storage of its own that nothing else uses. */
 export interface RepositoryStoreUnderTest extends AsyncDisposable {
@@ -47,6 +47,11 @@ function someReport(generation: number): SyncReport {
 
 function someAnalysis(id: string, startedAt: number, fields: Partial<StoredAnalysis> = {}): StoredAnalysis {
   return { id, generation: 1, treeId: 't', startedAt, phases: {}, complete: false, ...fields };
+}
+
+/** A block whose rows begin with these names. */
+function someBlock(number: number, names: readonly string[], direction: EdgeBlock['direction'] = 'out'): EdgeBlock {
+  return { direction, number, last: names.at(-1) ?? '', rows: names.map((name) => [name, `${name} needs`, 'a\u{1f40b}']) };
 }
 
 /** What every repository store must do, whatever it stands on. */
@@ -220,6 +225,51 @@ export function describeRepositoryStore(name: string, open: () => Promise<Reposi
       await store.putAnalysis(SPACE, uuid, someAnalysis('c', AT + 2));
       await store.putAnalysis(SPACE, uuid, someAnalysis('b', AT + 1));
       expect((await store.analyses(SPACE, uuid)).map(({ id }) => id)).toEqual(['c', 'b']);
+    });
+
+    test('edges of a graph are found by their block’s number and by name, both directions apart', async () => {
+      const { uuid } = await add('r');
+      await store.putAnalysis(SPACE, uuid, someAnalysis('a', AT));
+      // In order of UTF-16, where the pair of U+1F40B comes before U+FF5E.
+      const blocks = [someBlock(0, ['a', 'b/c']), someBlock(1, ['b/c']), someBlock(2, ['b/c', 'd', '\u{1f40b}']), someBlock(3, ['\uff5e'])];
+      await store.putEdges(SPACE, uuid, 'a', blocks.slice(0, 3));
+      await store.putEdges(SPACE, uuid, 'a', [...blocks.slice(3), someBlock(0, ['z'], 'in')]);
+      const found = (from: number | string, direction: EdgeBlock['direction'] = 'out'): Promise<EdgeBlock | undefined> =>
+        store.edgeBlock(SPACE, uuid, 'a', direction, from);
+      for (const block of blocks) expect(await found(block.number)).toEqual(block);
+      expect(await found(4)).toBeUndefined();
+      for (const [name, number] of [
+        ['', 0],
+        ['a', 0],
+        ['b', 0],
+        ['b/c', 0],
+        ['b/d', 2],
+        ['\u{1f40b}', 2],
+        ['\u{1f40c}', 3],
+      ] as const) {
+        expect((await found(name))?.number, name).toBe(number);
+      }
+      expect(await found('\uffff')).toBeUndefined();
+      expect(await found(0, 'in')).toEqual(someBlock(0, ['z'], 'in'));
+    });
+
+    test('edges go with their analysis, and are not those of another space or analysis', async () => {
+      const { uuid } = await add('r');
+      await store.putEdges(SPACE, uuid, 'a', [someBlock(0, ['a'])]);
+      await store.putAnalysis(SPACE, uuid, someAnalysis('a', AT));
+      await store.putEdges(OTHER, uuid, 'a', [someBlock(0, ['a'])]);
+      expect(await store.edgeBlock(SPACE, uuid, 'a', 'out', 0)).toBeUndefined();
+      await store.putEdges(SPACE, uuid, 'a', [someBlock(0, ['a'])]);
+      await store.putAnalysis(SPACE, uuid, someAnalysis('a', AT, { complete: true }));
+      expect(await store.edgeBlock(SPACE, uuid, 'a', 'out', 0)).toEqual(someBlock(0, ['a']));
+      expect(await store.edgeBlock(OTHER, uuid, 'a', 'out', 0)).toBeUndefined();
+      expect(await store.edgeBlock(SPACE, uuid, 'b', 'out', '')).toBeUndefined();
+      await store.putAnalysis(SPACE, uuid, someAnalysis('b', AT + 1));
+      await store.putAnalysis(SPACE, uuid, someAnalysis('c', AT + 2));
+      expect(await store.edgeBlock(SPACE, uuid, 'a', 'out', 0)).toBeUndefined();
+      await store.putEdges(SPACE, uuid, 'c', [someBlock(0, ['a'])]);
+      await store.remove(SPACE, uuid);
+      expect(await store.edgeBlock(SPACE, uuid, 'c', 'out', 0)).toBeUndefined();
     });
 
     test('allowed roots are those set last', async () => {

@@ -17,6 +17,7 @@ export function createSqliteConversationStore(files: SpaceFilesPort): Conversati
     turns: (call, conversation, page) => read('turns', call, { conversation, page }, []),
     exchanges: (call, conversation, before, maxBytes) => read('exchanges', call, { conversation, before, maxBytes }, []),
     removeConversation: (call, uuid, thread) => write('removeConversation', call, { uuid, thread }, FOREGROUND, undefined),
+    keepConversations: (call, keep) => write('keepConversations', call, { keep, space: call.space }, FOREGROUND, { done: true }),
     tokensSpent: (call, author, day) => read('tokensSpent', call, { author, day }, 0),
     spendTokens: (call, spent) => make('spendTokens', call, { spent }),
     sweep: (call, sweep) => write('sweepTurns', call, { sweep }, BACKGROUND, NOTHING_SWEPT),

@@ -86,7 +86,7 @@ export function scalarText(name: string, value: unknown, view: View): string {
 /** A number in the unit its field's name ends with. */
 function numberText(name: string, value: number): string {
   if (/bytes$/i.test(name)) return formatBytes(value);
-  if (name.endsWith('Ms')) return formatDuration(value);
+  if (name.endsWith('Ms') || name.endsWith('Retention')) return formatDuration(value);
   return Number.isInteger(value) ? formatCount(value) : String(Number(value.toPrecision(4)));
 }
 

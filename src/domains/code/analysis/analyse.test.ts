@@ -19,6 +19,7 @@ async function run(files: readonly KitFile[], fields: Partial<AnalysisRequest> =
       spentMs: spent,
       breathe: async () => {},
       progress: (phase, done, total) => progress.push(`${phase} ${done}/${total}`),
+      edges: () => {},
       ended: (phase) => ended.push(phase),
     },
   );

@@ -1,3 +1,4 @@
+import type { EdgeBlock } from '../store.ts';
 import { findChanges, type History } from './changes.ts';
 import { findComplexity } from './complexity.ts';
 import { type EarlierAnalysis, findDelta } from './delta.ts';
@@ -27,9 +28,14 @@ export interface AnalysisHost {
   readonly spentMs: () => number;
   readonly breathe: () => Promise<void>;
   readonly progress: (phase: PhaseName, done: number, total: number, unit: string) => void;
+  /** Some edges of the graph, told before its phase has ended. */
+  readonly edges: (blocks: readonly EdgeBlock[]) => void;
   /** A phase has ended; it is told once. */
   readonly ended: (phase: PhaseName, result: PhaseResult<PhaseName>) => void;
 }
+
+/** Blocks of edges told at once. */
+const BLOCKS_TOLD = 8;
 
 /** Runs all phases, one after the other, over one generation. Each has its budget, and its result says whether that was enough. */
 export async function analyse(request: AnalysisRequest, host: AnalysisHost): Promise<AnalysisParts> {
@@ -82,7 +88,7 @@ class AnalysisRun {
     if (name === 'symbols') return findSymbols(generation, pace);
     if (name === 'complexity') return this.#findComplexity(pace);
     if (name === 'largest') return findLargest(generation, pace);
-    if (name === 'dependencies') return findDependencies(generation, pace);
+    if (name === 'dependencies') return this.#findDependencies(pace);
     if (name === 'changes') return findChanges(generation, history, this.#complexityByFile);
     if (name === 'duplicates') return findDuplicates(generation, pace, budgets.fingerprintBytes);
     return findDelta(earlier, this.parts, this.#scores);
@@ -93,6 +99,19 @@ class AnalysisRun {
     const { findings, byFile, earlier: scores } = await findComplexity(generation, pace, earlier?.parts.complexity?.worst ?? []);
     this.#complexityByFile = byFile;
     this.#scores = scores;
+    return findings;
+  }
+
+  async #findDependencies(pace: Pace): Promise<Findings<'dependencies'>> {
+    const { findings, edges } = await findDependencies(this.#request.generation, pace);
+    let told: EdgeBlock[] = [];
+    for (const block of edges) {
+      if (told.push(block) < BLOCKS_TOLD) continue;
+      this.#host.edges(told);
+      told = [];
+      await this.#host.breathe();
+    }
+    if (told.length > 0) this.#host.edges(told);
     return findings;
   }
 

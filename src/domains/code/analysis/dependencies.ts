@@ -1,4 +1,5 @@
 import { cyclesOf, type Graph, packGraph } from './cycles.ts';
+import { keepEdges, type KeptEdges } from './edges.ts';
 import type { AnalysedGeneration } from './generation.ts';
 import { isManifest, ManifestReader } from './imports/manifests.ts';
 import { folderOf, PathIndex } from './imports/path-index.ts';
@@ -16,8 +17,13 @@ const EXTERNALS = 100;
 /** Names of external code told apart; further ones are counted as imports only. */
 const MAX_EXTERNALS = 50_000;
 
+export interface DependenciesFound {
+  readonly findings: Findings<'dependencies'>;
+  readonly edges: KeptEdges['blocks'];
+}
+
 /** Which files need which others, as far as their imports tell by rules of each language; never more than the names say. */
-export async function findDependencies(generation: AnalysedGeneration, pace: Pace): Promise<Findings<'dependencies'>> {
+export async function findDependencies(generation: AnalysedGeneration, pace: Pace): Promise<DependenciesFound> {
   const { files } = generation;
   const manifests = new ManifestReader();
   await pace.each(
@@ -36,7 +42,7 @@ export async function findDependencies(generation: AnalysedGeneration, pace: Pac
     last = file;
     return isNext ? 1 : 0;
   });
-  return links.findings();
+  return links.found();
 }
 
 /** Imports as they are resolved, then the graph they make. */
@@ -84,14 +90,20 @@ class Links {
     else this.#noteUnresolved(path, target);
   }
 
-  findings(): Findings<'dependencies'> {
+  found(): DependenciesFound {
     const graph = packGraph(this.#names.length, this.#from, this.#to);
+    const { kept, blocks } = keepEdges(graph, this.#names);
+    return { findings: this.#findings(graph, kept), edges: blocks };
+  }
+
+  #findings(graph: Graph, edgesKept: number): Findings<'dependencies'> {
     const fanIn = new Uint32Array(graph.nodes);
     for (const target of graph.targets) fanIn[target] = (fanIn[target] ?? 0) + 1;
     const fanOut = fanIn.map((_, node) => (graph.starts[node + 1] ?? 0) - (graph.starts[node] ?? 0));
     return {
       nodes: graph.nodes,
       edges: graph.targets.length,
+      edgesKept,
       imports: { ...this.#counts },
       unresolvedExamples: this.#unresolved,
       cycles: this.#cycles(graph),

@@ -26,7 +26,7 @@ function analysed(name: string): Promise<AnalysisParts> {
     earlier,
     budgets: { phaseMs: Infinity, fingerprintBytes: 1 },
   };
-  return analyse(request, { spentMs: () => 0, breathe: async () => {}, progress: () => {}, ended: () => {} });
+  return analyse(request, { spentMs: () => 0, breathe: async () => {}, progress: () => {}, edges: () => {}, ended: () => {} });
 }
 
 /** Line by line: where tables, titles and breaks stand. */

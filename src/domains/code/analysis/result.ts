@@ -77,6 +77,7 @@ export const dependenciesPhase = z.object({
   ...phase,
   nodes: count.describe('Files, and packages where a language imports those'),
   edges: count,
+  edgesKept: count.optional().describe('Edges that get_analysis can give; absent: the analysis kept none'),
   imports: z.object({ resolved: count, external: count, unresolved: count, unsupported: count.describe('In languages without rules') }),
   unresolvedExamples: z.array(z.object({ path, target: z.string() })),
   cycles: z.object({ count, nodes: count.describe('In any of them'), largest: z.array(z.object({ size: count, members: paths })) }),
@@ -138,6 +139,11 @@ export const analysisParts = z.object({
   duplicates: duplicatesPhase.optional(),
   delta: deltaPhase.optional(),
 });
+
+/** Some edges of the graph, on their way to where they are kept. */
+export const edgeBlocks = z.array(
+  z.object({ direction: z.enum(['out', 'in']), number: count, last: z.string(), rows: z.array(z.array(z.string()).min(2)) }),
+);
 
 export type AnalysisParts = z.output<typeof analysisParts>;
 export type PhaseResult<Name extends PhaseName> = NonNullable<AnalysisParts[Name]>;

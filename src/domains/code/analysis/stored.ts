@@ -41,8 +41,7 @@ function stateOf({ finishedAt, complete }: StoredAnalysis, isRunning: boolean): 
 }
 
 /** Those that were asked for. */
-export function pick(parts: AnalysisParts, names: readonly PhaseName[] | undefined): AnalysisParts {
-  if (names === undefined) return parts;
+export function pick(parts: AnalysisParts, names: readonly PhaseName[]): AnalysisParts {
   return Object.fromEntries(Object.entries(parts).filter(([name]) => (names as readonly string[]).includes(name)));
 }
 

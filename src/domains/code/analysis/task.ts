@@ -1,5 +1,6 @@
 import type { RepositorySource, SyncBudgets } from '../model.ts';
 import type { PathChurn } from '../ports.ts';
+import type { EdgeBlock } from '../store.ts';
 import type { AnalysisRequest } from './analyse.ts';
 import type { AnalysisParts, PhaseName } from './result.ts';
 
@@ -12,6 +13,7 @@ export interface AnalysisTask extends Omit<AnalysisRequest, 'generation'> {
 /** What that child reports; its last word is {@link AnalysisDone}. */
 export type AnalysisEvent =
   | { readonly kind: 'progress'; readonly phase: PhaseName; readonly done: number; readonly total: number; readonly unit: string }
+  | { readonly kind: 'edges'; readonly blocks: readonly EdgeBlock[] }
   | { readonly kind: 'phase'; readonly phase: PhaseName; readonly result: NonNullable<AnalysisParts[PhaseName]> };
 
 /** The index is not there any more: a newer generation has taken its place before it was opened. */

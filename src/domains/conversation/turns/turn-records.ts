@@ -9,6 +9,7 @@ import { CHAT_LIMITS, TURN_TIMES } from '../limits.ts';
 import type { ModelMessage } from '../model.ts';
 import { OFFLINE_MODEL } from '../models/extractive-model.ts';
 import { conversationId } from '../outputs.ts';
+import type { Retention } from '../retention.ts';
 import type { BegunTurn, ConversationStore, StoreCall, TurnEnd } from '../store.ts';
 import { dayOf } from './token-budget.ts';
 import type { TurnOrder } from './turn-order.ts';
@@ -19,8 +20,7 @@ export interface TurnRecordsDeps {
   readonly marks: WorkMarks;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** `CONVERSATION_RETENTION`, ms: after so long without a message a conversation goes, and what was said in it; 0 = never. */
-  readonly retentionMs: number;
+  readonly retention: Pick<Retention, 'write'>;
   /** Model of the configured embedder, if any. */
   readonly embedModel?: string;
 }
@@ -55,14 +55,23 @@ export class TurnRecords {
   }
 
   /** Stores the user's message. `queueMs`: how long the turn may wait for its time. */
-  async begin(order: TurnOrder, keep: NonNullable<TurnOrder['keep']>, ctx: OperationContext, queueMs: number): Promise<RecordedTurn> {
+  begin(order: TurnOrder, keep: NonNullable<TurnOrder['keep']>, ctx: OperationContext, queueMs: number): Promise<RecordedTurn> {
+    return this.#deps.retention.write(oneSpace(ctx).key, (keepMs) => this.#begin(order, keep, ctx, { queueMs, keepMs }), ctx.signal);
+  }
+
+  async #begin(
+    order: TurnOrder,
+    keep: NonNullable<TurnOrder['keep']>,
+    ctx: OperationContext,
+    { queueMs, keepMs }: { readonly queueMs: number; readonly keepMs: number | undefined },
+  ): Promise<RecordedTurn> {
     const { store, marks, clock, ids } = this.#deps;
     const space = oneSpace(ctx);
     const now = clock.now();
     const uuid = ids.uuid();
     const leaseUntil = now + queueMs + TURN_TIMES.leaseMs;
     const isTemporary = keep.temporaryMs !== undefined;
-    const keepUntil = this.#keptUntil(now);
+    const keepUntil = keepMs === undefined ? undefined : now + keepMs;
     const expiresAt = isTemporary ? now + keep.temporaryMs : keepUntil;
     const made = { uuid: ids.uuid(), title: titleOf(order.userText), isTemporary, ...(expiresAt === undefined ? {} : { expiresAt }) };
     const dueAt = Math.min(leaseUntil, expiresAt ?? Infinity);
@@ -125,28 +134,25 @@ export class TurnRecords {
   async end(turn: Turn, order: TurnOrder, outcome: TurnOutcome, ctx: OperationContext): Promise<{ readonly addedBytes: number } | undefined> {
     const { place } = turn;
     if (place === undefined) return { addedBytes: 0 };
-    const { store, marks, clock, embedModel } = this.#deps;
+    const { store, marks, clock, retention, embedModel } = this.#deps;
     const space = oneSpace(ctx);
     const now = clock.now();
     const memories = place.isTemporary ? [] : this.#memories(turn, order, outcome, ctx, now);
     const end = endOf(turn, order, outcome, { owner: this.owner, now, uuid: place.uuid });
-    using _hold = await marks.hold(space.key, memories.length === 0 ? [] : this.#workLeft(now));
-    return this.#write(ctx, TURN_TIMES.endMs, (call) =>
-      store.endTurn(call, { ...end, memories, ...(embedModel === undefined ? {} : { embedModel }) }),
-    );
+    return retention.write(space.key, async (keepMs) => {
+      using _hold = await marks.hold(space.key, memories.length === 0 ? [] : this.#workLeft(now, keepMs));
+      return await this.#write(ctx, TURN_TIMES.endMs, (call) =>
+        store.endTurn(call, { ...end, memories, ...(embedModel === undefined ? {} : { embedModel }) }),
+      );
+    });
   }
 
   /** What new memories leave to do. */
-  #workLeft(now: number): readonly ComingWork[] {
-    const expiresAt = this.#keptUntil(now);
+  #workLeft(now: number, keepMs: number | undefined): readonly ComingWork[] {
     return [
       ...(this.#deps.embedModel === undefined ? [] : [{ kind: 'vectors', dueAt: now } as const]),
-      ...(expiresAt === undefined ? [] : [{ kind: 'expire', dueAt: expiresAt } as const]),
+      ...(keepMs === undefined ? [] : [{ kind: 'expire', dueAt: now + keepMs } as const]),
     ];
-  }
-
-  #keptUntil(now: number): number | undefined {
-    return this.#deps.retentionMs === 0 ? undefined : now + this.#deps.retentionMs;
   }
 
   /** Counts tokens of an answer that is no turn. */

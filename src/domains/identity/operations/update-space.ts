@@ -1,19 +1,25 @@
 import { z } from 'zod';
 import { defineOperation } from '../../../kernel/operation.ts';
-import { nameSchema, spaceIdSchema, userIdSchema } from '../schemas.ts';
+import { nameSchema, retentionSchema, spaceIdSchema, userIdSchema } from '../schemas.ts';
 import type { IdentityOperationsService } from './service-type.ts';
 import { spaceView, viewSpace } from '../views.ts';
 
-/** Name and payer. */
+/** Name, payer, and how long conversations are kept. */
 export const updateSpace = defineOperation<IdentityOperationsService>()({
   name: 'update_space',
-  title: 'Rename a shared space or change its payer',
+  title: 'Change a space',
   description:
-    'For owners and administrators. An owner may take over the payment; naming another payer needs an administrator. The payer must be an owner.',
+    'For owners and administrators. An owner may take over the payment; naming another payer needs an administrator. The payer must be an owner. Of a personal space only conversationRetention can be changed; what has become too old by it is gone when this answers.',
   input: z.strictObject({
     spaceId: spaceIdSchema,
     name: nameSchema.optional(),
     payer: userIdSchema.optional().describe('User whose quota the space shall use'),
+    conversationRetention: retentionSchema
+      .nullable()
+      .optional()
+      .describe(
+        'How long a conversation is kept after its last message, with what is remembered of it, ms; the server keeps none longer than it would anyway. null: as long as the server keeps it',
+      ),
   }),
   output: z.object({ space: spaceView }),
   effect: 'write',

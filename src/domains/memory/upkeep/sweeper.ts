@@ -21,8 +21,8 @@ const BUSY_PAUSE_MS = 200;
 /** When to try again what failed. */
 const RETRY_MS = 60_000;
 
-/** What expires goes first: it was promised to vanish. */
-const ORDER: readonly SpaceWorkKind[] = ['expire', 'turns', 'vectors', 'scrub', 'reindex'];
+/** What has to vanish comes first: it was promised. */
+const ORDER: readonly SpaceWorkKind[] = ['retention', 'expire', 'turns', 'vectors', 'scrub', 'reindex'];
 
 /**
  * The background loop over {@link SpaceWork}: one space at a time, a bounded turn each. A failure is logged and its entry put

@@ -20,6 +20,8 @@ export interface SweepDeps {
   readonly embeddingBatch: number;
   /** What is done for kind `turns`; without it there is none. */
   readonly sweepTurns?: (space: SpaceAccess, frame: SweepFrame) => Promise<SweepResult>;
+  /** What is done for kind `retention`; without it there is none. Rejects when it has to be tried again. */
+  readonly applyRetention?: (space: SpaceKey, frame: SweepFrame) => Promise<void>;
 }
 
 /** `more`: call again soon; `done`: nothing left now, `nextDueAt` (UTC ms) when there will be. */
@@ -43,6 +45,9 @@ export async function sweepSpace(deps: SweepDeps, kind: SpaceWorkKind, key: Spac
   const space = await deps.authority.account(key);
   if (space === undefined) return { state: 'done' };
   switch (kind) {
+    case 'retention':
+      await deps.applyRetention?.(key, frame);
+      return { state: 'done' };
     case 'expire':
       return sweepExpired(deps, space, frame);
     case 'turns':

@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -128,6 +129,29 @@ test('time and size of a clone have their limits, and what was begun is gone', a
   });
   expect(readdirSync(join(folder.path, 'clones')).filter((name) => name.startsWith('slow'))).toEqual([]);
 });
+
+test('a clone that an update makes too large is given up; one that stays small is kept without what was begun', async () => {
+  const origin = served('growing');
+  const small = origin.commitFiles({ a: 'a' });
+  const noise = randomBytes(400_000);
+  origin.commitFiles({ noise }, { from: small, branch: 'grown' });
+  await (await open('growing'))[Symbol.asyncDispose]();
+  const before = bytesOf(clonePath('growing'));
+  const grown = { kind: 'git', url: server.url('growing'), branch: 'grown' } as const;
+  await expect(open('growing', { source: grown, budgets: { ...BUDGETS, cloneBytes: 100_000 } })).rejects.toMatchObject({ code: 'too_large' });
+  expect(bytesOf(clonePath('growing'))).toBeLessThanOrEqual(before);
+  await (await open('growing'))[Symbol.asyncDispose]();
+  server.intercept = () => true;
+  await expect(open('growing', { source: grown, budgets: { ...BUDGETS, cloneMs: 200 } })).rejects.toMatchObject({ code: 'timed_out' });
+  expect(bytesOf(clonePath('growing'))).toBe(before);
+});
+
+/** Of all files below; 0 when nothing is there. */
+function bytesOf(path: string): number {
+  if (!existsSync(path)) return 0;
+  const found = readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => statSync(join(path, name)));
+  return found.reduce((sum, each) => sum + (each.isFile() ? each.size : 0), 0);
+}
 
 test('what a killed fetch leaves does not matter; a damaged clone is made afresh', async () => {
   const origin = served('damaged');

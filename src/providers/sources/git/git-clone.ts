@@ -25,12 +25,15 @@ const WATCH_MS = 250;
 /** Each fetch leaves a pack, and rewritten history what nobody needs: above this many the clone is made afresh. */
 const MAX_PACKS = 50;
 const MAX_FILES_LOOKED_AT = 10_000;
+/** As CLONE_MAX_MB counts. */
+const BYTES_PER_MB = 1024 * 1024;
 /** Holds the depth once asked for; absent: 1. */
 const DEPTH_FILE = 'polymnia-depth';
 
 /**
  * Brings the newest state of the remote's branch into the clone. A clone that is absent, damaged, full of garbage or over its
- * size is made afresh beside the old one and takes its place only when it is whole; an attempt that failed leaves the old one.
+ * size is made afresh beside the old one and takes its place only when it is whole; an attempt that failed leaves the old one, unless
+ * that has grown over its size.
  */
 export async function refreshClone(request: CloneRequest): Promise<void> {
   using limit = startDeadline(request.tools.clock, request.maxMs, 'CLONE_TIMEOUT', request.signal);
@@ -86,7 +89,19 @@ async function initAndFetch(request: CloneRequest, folder: string, format: strin
   await fetchInto(request, folder, 1);
 }
 
+/** One that fails leaves nothing of what it fetched. */
 async function fetchInto(request: CloneRequest, folder: string, depth: number): Promise<void> {
+  try {
+    await fetchWatched(request, folder, depth);
+  } catch (error) {
+    await removeLeftovers(folder);
+    // Over its size it would be given up by the next sync anyway.
+    if ((await folderBytes(folder)) > request.maxBytes) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fetchWatched(request: CloneRequest, folder: string, depth: number): Promise<void> {
   const { tools, remote, branch } = request;
   const from = branch === undefined ? 'HEAD' : `refs/heads/${branch}`;
   const options = [
@@ -139,7 +154,7 @@ function watchSize(request: CloneRequest, folder: string): AsyncDisposable & { r
 }
 
 function tooLarge({ maxBytes }: CloneRequest): PolymniaError {
-  const megabytes = Math.round(maxBytes / 1_000_000);
+  const megabytes = Math.round(maxBytes / BYTES_PER_MB);
   return new PolymniaError('too_large', `The git repository needs more room than CLONE_MAX_MB allows (${megabytes} MB).`, {
     details: { limitBytes: maxBytes },
   });

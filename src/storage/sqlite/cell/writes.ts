@@ -1,4 +1,5 @@
 import { removeConversation, sweepTurns } from './conversation/conversation-removal.ts';
+import { keepConversations } from './conversation/conversation-retention.ts';
 import { beginTurn, endTurn, saveTurn, spendTokens } from './conversation/turn-writes.ts';
 import { remove, removeMatching, sweepExpired } from './delete-memory.ts';
 import { importBegin, importEnd, importSlice } from './imports.ts';
@@ -25,6 +26,7 @@ export const cellWrites = {
   endTurn,
   spendTokens,
   removeConversation,
+  keepConversations,
   sweepTurns,
 } as const;
 

@@ -9,9 +9,9 @@ import type { Row } from '../cell/cell.ts';
 
 export const USER_COLUMNS = 'u.id, u.name, u.role, u.status, u.time_zone, u.weight, u.limits, u.created_at, u.active_at, u.service_id, u.external_id';
 export const KEY_COLUMNS = 'k.id, k.user, k.name, k.scopes, k.spaces, k.expires_at, k.created_at, k.created_by, k.last_used_at, k.revoked_at';
-export const SPACE_COLUMNS = 's.id, s.key, s.name, s.kind, s.payer, s.created_at';
+export const SPACE_COLUMNS = 's.id, s.key, s.name, s.kind, s.payer, s.created_at, s.conversation_retention';
 /** Of `spaces s`, `members m` and the payer `p`. */
-export const ACCESS_COLUMNS = 's.id, s.key, s.kind, s.payer, m.role, p.limits as payer_limits';
+export const ACCESS_COLUMNS = 's.id, s.key, s.kind, s.payer, s.conversation_retention, m.role, p.limits as payer_limits';
 
 export function text(row: Row, column: string): string {
   return String(row[column]);
@@ -72,7 +72,13 @@ export function toSpace(row: Row): Space {
     kind: text(row, 'kind') as SpaceKind,
     payer: text(row, 'payer'),
     createdAt: integer(row, 'created_at'),
+    ...retentionOf(row),
   };
+}
+
+function retentionOf(row: Row): Pick<Space, 'conversationRetention'> {
+  const conversationRetention = optionalInteger(row, 'conversation_retention');
+  return conversationRetention === undefined ? {} : { conversationRetention };
 }
 
 export function toAccess(row: Row): SpaceAccess {
@@ -84,6 +90,7 @@ export function toAccess(row: Row): SpaceAccess {
     payer: text(row, 'payer'),
     ...(storageBytes !== undefined && { payerStorageBytes: storageBytes }),
     personal: row['kind'] === 'personal',
+    ...retentionOf(row),
   };
 }
 

@@ -12,12 +12,14 @@ export const SYSTEM_MAJOR = 1;
  * - `users`: `deleted` rows are tombstones. Names are unique among people only: a user that a service named lives in that
  *   service's namespace, and no external id can collide with a name or an id. `active_at`: last call or job, within a minute.
  * - `spaces`: one personal space per payer. A space with `deleted_at` is hidden from everyone; its row goes with its file.
+ *   `conversation_retention` in ms; null = as long as the server keeps conversations.
  * - `keys`: only the SHA-256 of a secret.
  * - `intents`: deletions whose files may still be there.
  * - `space_work`: which spaces have background work.
  * - `storage_usage`: last known totals per payer; may be stale after a crash.
  * - jobs and schedules: see `job-schema.ts`.
- * - `repositories`: one row says which generation of a code index is read; `analyses`: what was made of it.
+ * - `repositories`: one row says which generation of a code index is read; `analyses`: what was made of it; `analysis_edges`: the graph
+ *   of one, in blocks, found by number or by the name they end with.
  */
 export const SYSTEM_MIGRATIONS: readonly { readonly version: number; readonly sql: string }[] = [
   {
@@ -155,6 +157,23 @@ export const SYSTEM_MIGRATIONS: readonly { readonly version: number; readonly sq
         coalesce((select max(k.last_used_at) from keys k where k.user in (users.id, users.service_id)), 0)
       );
       create index users_idle on users (active_at, id) where status <> 'deleted';
+    `,
+  },
+  { version: 5, sql: 'alter table spaces add column conversation_retention integer check (conversation_retention > 0)' },
+  {
+    version: 6,
+    sql: `
+      create table analysis_edges (
+        repository text not null,
+        analysis text not null,
+        direction text not null check (direction in ('out', 'in')),
+        number integer not null,
+        last_name blob not null,
+        edges blob not null,
+        primary key (repository, analysis, direction, number),
+        foreign key (repository, analysis) references analyses (repository, id) on delete cascade
+      ) strict;
+      create index analysis_edges_name on analysis_edges (repository, analysis, direction, last_name, number);
     `,
   },
 ];

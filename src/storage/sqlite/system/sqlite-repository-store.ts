@@ -2,6 +2,7 @@ import type { RepositoryStore } from '../../../domains/code/store.ts';
 import {
   allowedRoots,
   analyses,
+  edgeBlock,
   indexBytes,
   listRepositories,
   publishedGenerations,
@@ -32,6 +33,8 @@ export function createSqliteRepositoryStore(database: SystemDatabase): Repositor
     publishedOf: async (uuid) => database.read((file) => publishedOf(file, uuid)),
     putAnalysis: (space, uuid, analysis) => database.write('putAnalysis', { space, uuid, analysis }),
     analyses: async (space, uuid) => database.read((file) => analyses(file, space, uuid)),
+    putEdges: (space, uuid, analysis, blocks) => database.write('putEdges', { space, uuid, analysis, blocks }),
+    edgeBlock: async (space, uuid, analysis, direction, from) => database.read((file) => edgeBlock(file, { space, uuid, analysis, direction, from })),
     allowedRoots: async () => database.read(allowedRoots),
     setAllowedRoots: (roots) => database.write('putSetting', { key: ROOTS_KEY, value: JSON.stringify(roots) }),
   };

@@ -10,6 +10,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../kernel/clock.ts';
 import { commitTogether } from './group-commit.ts';
 import { openSystemReader, openSystemWriter } from './open-system-file.ts';
+import { migrate } from '../migrations.ts';
+import { SYSTEM_APPLICATION_ID, SYSTEM_MAJOR, SYSTEM_MIGRATIONS } from './schema.ts';
+import { createSqliteIdentityStore } from './sqlite-identity-store.ts';
 import { SystemDatabase } from './system-database.ts';
 import { createSqliteSettingsStore, createSqliteSpaceWorkStore, createSqliteStorageUsageStore } from './upkeep-stores.ts';
 
@@ -85,6 +88,28 @@ test('a file that is not ours, or of a newer major version, is refused with a se
   await using database = await open();
   expect(await createSqliteSettingsStore(database).get('x')).toBeUndefined();
 });
+
+test.each(SYSTEM_MIGRATIONS.slice(0, -1).map(({ version }) => version))(
+  'a file of step %i is brought up to date, with what is in it',
+  async (step) => {
+    {
+      using older = new DatabaseSync(path);
+      migrate(older, { applicationId: SYSTEM_APPLICATION_ID, major: SYSTEM_MAJOR, migrations: SYSTEM_MIGRATIONS.slice(0, step) });
+      older.exec(`
+      insert into users (id, name, name_key, role, status, time_zone, weight, limits, created_at)
+        values ('user_a', 'Ada', 'ada', 'admin', 'active', 'UTC', 1, '{}', 5);
+      insert into spaces (id, key, name, kind, payer, created_at) values ('space_a', 'aa', 'Personal', 'personal', 'user_a', 5);
+      insert into members (space, user, role, since) values ('space_a', 'user_a', 'owner', 5);`);
+    }
+    await using database = await open();
+    const store = createSqliteIdentityStore(database);
+    expect(await store.owner()).toMatchObject({ id: 'user_a', createdAt: 5, lastActiveAt: expect.any(Number) as number });
+    expect(await store.account('aa')).toEqual({ id: 'space_a', key: 'aa', role: 'reader', payer: 'user_a', personal: true });
+    const audit = { at: 1, actor: 'a', credential: 'c', action: 't', subject: 's', facts: {} };
+    await store.updateSpace('space_a', { conversationRetention: 3_600_000 }, audit);
+    expect(await store.account('aa')).toMatchObject({ conversationRetention: 3_600_000 });
+  },
+);
 
 test('a backup is whole, and never overwrites', async () => {
   await using database = await open();

@@ -14,7 +14,7 @@ const USER_NOTE = ['USER is a name or an id (user_…).'];
 
 const USER_COLUMNS = ['id', 'name', 'role', 'status', 'createdAt'];
 const KEY_COLUMNS = ['id', 'name', 'scopes', 'expiresAt', 'lastUsedAt', 'revokedAt'];
-const SPACE_COLUMNS = ['id', 'name', 'kind', 'role', 'createdAt'];
+const SPACE_COLUMNS = ['id', 'name', 'kind', 'role', 'conversationRetention', 'createdAt'];
 const MEMBER_COLUMNS = ['userId', 'name', 'role', 'since'];
 
 /** A name where an id is wanted: the server is asked who that is. */
@@ -177,7 +177,7 @@ const spaceCommands: readonly Command[] = [
     words: ['space', 'update'],
     group: 'People',
     operation: 'update_space',
-    summary: 'Rename a space, or change who pays for it',
+    summary: 'Rename a space, change who pays for it, or say how long its conversations are kept',
     arguments: [SPACE_ARGUMENT],
     render: done('Changed', 'space'),
   }),

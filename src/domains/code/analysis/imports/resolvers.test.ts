@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { generationOf, type KitFile, paceOf } from '../analysis-test-kit.ts';
-import { findDependencies } from '../dependencies.ts';
+import { type DependenciesFound, findDependencies } from '../dependencies.ts';
 import { ManifestReader } from './manifests.ts';
 import { joined, PathIndex } from './path-index.ts';
 import { resolverOf } from './resolvers.ts';
@@ -142,7 +142,8 @@ describe('imports lead', () => {
 });
 
 describe('the graph', () => {
-  const find = (files: readonly KitFile[]): ReturnType<typeof findDependencies> => findDependencies(generationOf(files), paceOf());
+  const find = async (files: readonly KitFile[]): Promise<DependenciesFound['findings']> =>
+    (await findDependencies(generationOf(files), paceOf())).findings;
 
   test('has cycles, who is imported, who stands alone, and what is external', async () => {
     const found = await find([

@@ -1,8 +1,9 @@
 import type { Repository } from '../../../../domains/code/model.ts';
-import type { PublishedGeneration, StoredAnalysis } from '../../../../domains/code/store.ts';
+import type { EdgeBlock, EdgeDirection, PublishedGeneration, StoredAnalysis } from '../../../../domains/code/store.ts';
 import type { Row } from '../../cell/cell.ts';
+import { sortableName } from '../edge-rows.ts';
 import type { SystemFile } from '../open-system-file.ts';
-import { ANALYSIS_COLUMNS, LISTED_COLUMNS, REPOSITORY_COLUMNS, toAnalysis, toRepository } from '../repository-rows.ts';
+import { ANALYSIS_COLUMNS, EDGE_COLUMNS, LISTED_COLUMNS, REPOSITORY_COLUMNS, toAnalysis, toEdgeBlock, toRepository } from '../repository-rows.ts';
 import { integer, text } from '../rows.ts';
 
 /** Under this key the settings keep the folders anybody may index. */
@@ -49,6 +50,24 @@ export function analyses(file: SystemFile, space: string, uuid: string): readonl
   const sql = `select ${ANALYSIS_COLUMNS} from analyses a join repositories r on r.uuid = a.repository
     where r.uuid = ? and r.space = ? order by a.started_at desc, a.id desc`;
   return file.all(sql, uuid, space).map(toAnalysis);
+}
+
+/** Which block of which graph. */
+interface EdgesFrom {
+  readonly space: string;
+  readonly uuid: string;
+  readonly analysis: string;
+  readonly direction: EdgeDirection;
+  /** A block's number, or a name that none before it ends with or after. */
+  readonly from: number | string;
+}
+
+export function edgeBlock(file: SystemFile, { space, uuid, analysis, direction, from }: EdgesFrom): EdgeBlock | undefined {
+  const [condition, value] = typeof from === 'number' ? ['e.number = ?', from] : ['e.last_name >= ?', sortableName(from)];
+  const sql = `select ${EDGE_COLUMNS} from analysis_edges e join repositories r on r.uuid = e.repository
+    where r.uuid = ? and r.space = ? and e.analysis = ? and e.direction = ? and ${condition} order by e.last_name, e.number limit 1`;
+  const row = file.get(sql, uuid, space, analysis, direction, value);
+  return row && toEdgeBlock(row);
 }
 
 export function allowedRoots(file: SystemFile): readonly string[] {

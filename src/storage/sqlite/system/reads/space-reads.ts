@@ -31,7 +31,7 @@ export function accesses(file: SystemFile, userId: string): readonly SpaceAccess
 }
 
 export function account(file: SystemFile, spaceKey: string): SpaceAccess | undefined {
-  const sql = `select s.id, s.key, s.kind, s.payer, 'reader' as role, p.limits as payer_limits
+  const sql = `select s.id, s.key, s.kind, s.payer, s.conversation_retention, 'reader' as role, p.limits as payer_limits
     from spaces s join users p on p.id = s.payer where s.key = ? and s.deleted_at is null`;
   const row = file.get(sql, spaceKey);
   return row && toAccess(row);

@@ -1,6 +1,7 @@
 import type { PublishedIndex, Repository, RepositorySource, SyncReport } from '../../../../domains/code/model.ts';
-import type { NewRepository, StoredAnalysis } from '../../../../domains/code/store.ts';
+import type { EdgeBlock, NewRepository, StoredAnalysis } from '../../../../domains/code/store.ts';
 import { notFound } from '../../../../kernel/errors.ts';
+import { packRows, sortableName } from '../edge-rows.ts';
 import type { SystemFile } from '../open-system-file.ts';
 import { analyses, repositoryById, repositoryByName } from '../reads/repository-reads.ts';
 import { integer, text } from '../rows.ts';
@@ -85,4 +86,11 @@ export function putAnalysis(file: SystemFile, { space, uuid, analysis }: Named &
   file.run(sql, uuid, id, generation, treeId, startedAt, finishedAt, JSON.stringify(phases), complete ? 1 : 0);
   for (const { id: old } of analyses(file, space, uuid).slice(ANALYSES_KEPT))
     file.run('delete from analyses where repository = ? and id = ?', uuid, old);
+}
+
+export function putEdges(file: SystemFile, { space, uuid, analysis, blocks }: Named & { analysis: string; blocks: readonly EdgeBlock[] }): void {
+  const known = 'select 1 from analyses a join repositories r on r.uuid = a.repository where r.uuid = ? and r.space = ? and a.id = ?';
+  if (file.get(known, uuid, space, analysis) === undefined) return;
+  const sql = 'insert or replace into analysis_edges (repository, analysis, direction, number, last_name, edges) values (?, ?, ?, ?, ?, ?)';
+  for (const { direction, number, last, rows } of blocks) file.run(sql, uuid, analysis, direction, number, sortableName(last), packRows(rows));
 }

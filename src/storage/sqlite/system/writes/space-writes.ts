@@ -1,4 +1,11 @@
-import { type AuditEntry, type DeletionIntent, IDENTITY_LIMITS, type Member, type Space } from '../../../../domains/identity/model.ts';
+import {
+  type AuditEntry,
+  type DeletionIntent,
+  IDENTITY_LIMITS,
+  type Member,
+  type Space,
+  type SpaceChange,
+} from '../../../../domains/identity/model.ts';
 import { notFound, PolymniaError } from '../../../../kernel/errors.ts';
 import type { Role } from '../../../../kernel/operation.ts';
 import type { SystemFile } from '../open-system-file.ts';
@@ -7,7 +14,10 @@ import { userById } from '../reads/user-reads.ts';
 import { integer, toIntent } from '../rows.ts';
 import { addAudit } from './audit-writes.ts';
 import { noteDeletion } from './deletion-notes.ts';
+import { markWork } from './upkeep-writes.ts';
 
+/** Kind of background work, as the port of the space work has it. */
+const RETENTION_WORK = 'retention';
 const { membersPerSpace: MAX_MEMBERS, spacesPerUser: MAX_SPACES } = IDENTITY_LIMITS;
 
 /** The row and its first member, without any rule. */
@@ -22,10 +32,11 @@ function existing(file: SystemFile, spaceId: string): Space {
   return space;
 }
 
-/** Personal spaces stay as they are: whose they are is what they are for. */
+/** Whose a personal space is, and its name, stay as they are: that is what it is for. */
 function shared(file: SystemFile, spaceId: string): Space {
   const space = existing(file, spaceId);
-  if (space.kind === 'personal') throw new PolymniaError('conflict', 'This is a personal space; only shared spaces have members and can be changed.');
+  if (space.kind === 'personal')
+    throw new PolymniaError('conflict', 'This is a personal space: it has no members, and only its conversationRetention can be changed.');
   return space;
 }
 
@@ -45,16 +56,28 @@ export function createSpace(file: SystemFile, { space, audit }: { space: Space; 
 
 interface SpaceUpdate {
   readonly spaceId: string;
-  readonly change: { readonly name?: string; readonly payer?: string };
+  readonly change: SpaceChange;
   readonly audit: AuditEntry;
 }
 
 export function updateSpace(file: SystemFile, { spaceId, change, audit }: SpaceUpdate): Space {
-  const space = { ...shared(file, spaceId), ...change };
-  if (memberOf(file, spaceId, space.payer)?.role !== 'owner') throw new PolymniaError('conflict', 'The payer must be an owner of the space.');
-  file.run('update spaces set name = ?, payer = ? where id = ?', space.name, space.payer, spaceId);
+  const { conversationRetention, ...edit } = change;
+  if (conversationRetention === undefined || Object.keys(edit).length > 0) renameOrCharge(file, spaceId, edit);
+  if (conversationRetention !== undefined) setRetention(file, existing(file, spaceId), conversationRetention, audit.at);
   addAudit(file, audit);
   return existing(file, spaceId);
+}
+
+function renameOrCharge(file: SystemFile, spaceId: string, edit: Omit<SpaceChange, 'conversationRetention'>): void {
+  const { name, payer } = { ...shared(file, spaceId), ...edit };
+  if (memberOf(file, spaceId, payer)?.role !== 'owner') throw new PolymniaError('conflict', 'The payer must be an owner of the space.');
+  file.run('update spaces set name = ?, payer = ? where id = ?', name, payer, spaceId);
+}
+
+/** The space's own file says when a conversation goes: it follows, even if the server ends before it has told it so. */
+function setRetention(file: SystemFile, { id, key }: Space, retention: number | null, now: number): void {
+  file.run('update spaces set conversation_retention = ? where id = ?', retention, id);
+  markWork(file, { space: key, kind: RETENTION_WORK, dueAt: now });
 }
 
 interface Membership {
