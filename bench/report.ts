@@ -34,8 +34,18 @@ type Run = z.output<typeof run>;
 type Row = z.output<typeof row>;
 
 function section(bench: string, rows: readonly Row[], { date, commit, machine }: Run): string {
-  const origin = `${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, fdatasync p50 ${machine.fsyncP50Ms} ms, load before ${machine.loadBefore}`;
-  return [`### ${bench}`, '', `${origin}.`, '', '| figure | value | target | | |', '|---|---|---|---|---|', ...rows.map(lineOf)].join('\n');
+  const { cpu, cores, memoryGb, kernel, node, fsyncP50Ms, loadBefore } = machine;
+  const where = `${cpu}, ${cores} cores, ${memoryGb} GB, Linux ${kernel}, Node ${node}`;
+  const state = `fdatasync p50 ${fsyncP50Ms} ms, load before ${loadBefore}`;
+  return [
+    `### ${bench}`,
+    '',
+    `${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}. ${where}; ${state}.`,
+    '',
+    '| figure | value | target | | |',
+    '|---|---|---|---|---|',
+    ...rows.map(lineOf),
+  ].join('\n');
 }
 
 function lineOf({ name, value, unit, target = '', ok, note = '' }: Row): string {
@@ -50,13 +60,10 @@ function shown(value: number): string {
 
 const lines = (await readFile(join(import.meta.dirname, 'history.jsonl'), 'utf8')).split('\n').filter((line) => line !== '');
 const newest = new Map<string, string>();
-let machine = '';
 for (const each of lines.map((line) => run.parse(JSON.parse(line)))) {
-  const { cpu, cores, memoryGb, kernel, node } = each.machine;
-  machine = `${cpu}, ${cores} cores, ${memoryGb} GB, Linux ${kernel}, Node ${node}.`;
   for (const { bench, rows, failure } of each.results) if (failure === undefined) newest.set(bench, section(bench, rows, each));
 }
 const page = await readFile(PAGE, 'utf8');
 const [before, rest = ''] = page.split(BEGIN);
 const [, after = ''] = rest.split(END);
-await writeFile(PAGE, `${before}${BEGIN}\n\n${[machine, ...newest.values()].join('\n\n')}\n\n${END}${after}`);
+await writeFile(PAGE, `${before}${BEGIN}\n\n${[...newest.values()].join('\n\n')}\n\n${END}${after}`);

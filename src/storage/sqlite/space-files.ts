@@ -112,8 +112,8 @@ export type Archived = 'absent' | 'archived' | 'in_use' | SpaceBytes;
 
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
-/** Readers but the first take the long reads, and give way to everything else where the processors are busy. */
-const LONG_READER_NICENESS = 5;
+/** Readers but the first take the long reads, and give way to everything else where the processors are busy: at 5 light users felt them. */
+const LONG_READER_NICENESS = 12;
 const PACKER_NICENESS = 10;
 /** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
 const MAX_DROPPED = 100_000;
