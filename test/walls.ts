@@ -38,6 +38,8 @@ export const PURE_FILES = [
 export const DOMAIN_ORDER = ['identity', 'admission', 'jobs', 'memory', 'knowledge', 'code', 'data', 'conversation'] as const;
 
 export const WALLS: readonly Wall[] = [
+  // What is asked of Node about this process.
+  { from: 'kernel/runtime', mayImport: [], packages: [], io: true },
   { from: 'kernel', mayImport: [], packages: ['zod'], io: false },
   { from: 'config', mayImport: [KERNEL], packages: [], io: true },
   { from: 'domains/*', mayImport: [KERNEL], packages: ['zod', 'croner', 're2js'], io: false },
@@ -62,11 +64,4 @@ export const WALLS: readonly Wall[] = [
 ];
 
 /** Node built-ins without I/O, for the parts that must have none. */
-export const PURE_BUILTINS: ReadonlySet<string> = new Set([
-  'node:crypto',
-  'node:module',
-  'node:path',
-  'node:util',
-  'node:buffer',
-  'node:string_decoder',
-]);
+export const PURE_BUILTINS: ReadonlySet<string> = new Set(['node:crypto', 'node:util', 'node:buffer', 'node:string_decoder']);

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/storage.ts';
 import { type Caller, callRest, credentials, inProcess, operationNamed, readerOf } from '../support/wire.ts';
 
 describe('kill -9', () => {
-  it('[P3-kill-9] loses no acknowledged write and doubles none, again and again during writes', () => killDuringWrites(4), 90_000);
+  it('[P3-kill-9] loses no acknowledged write and doubles none, again and again during writes', () => killDuringWrites(6), 90_000);
 
   it('[P3-kill-9-import] lets an import go on after the restart, with every line taken once', async () => {
     await using folder = await temporaryFolder();

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { compileCacheEnv } from '../../kernel/compile-cache.ts';
+import { compileCacheEnv } from '../../kernel/runtime/compile-cache.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import { failureFromWire } from '../../providers/processes/protocol.ts';
 import type { IndexAnswer, IndexRequest } from './index-thread.ts';

@@ -5,9 +5,9 @@ import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { WorkerDied } from '../../domains/jobs/ports.ts';
 import type { ChildTask } from '../../domains/jobs/ports.ts';
-import { compileCacheEnv } from '../../kernel/compile-cache.ts';
+import { compileCacheEnv } from '../../kernel/runtime/compile-cache.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { PolymniaError } from '../../kernel/errors.ts';
+import { PolymniaError, systemCode } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import { guardGroup } from './group-guard.ts';
 import { ProcessGroup } from './process-group.ts';
@@ -182,8 +182,8 @@ export class TaskProcess {
   #send(message: StartMessage): void {
     try {
       this.#child.send(message, (error) => {
-        // A child that has ended already says so by its exit.
-        if (error !== null && this.#child.connected) this.#fail(error);
+        // A child that has ended already says so by its exit, also while nobody has noticed that its channel is closed.
+        if (error !== null && this.#child.connected && systemCode(error) !== 'EPIPE') this.#fail(error);
       });
     } catch (cause) {
       this.end(new PolymniaError('internal', 'A task could not be handed to its child process; its payload must be JSON.', { cause }));

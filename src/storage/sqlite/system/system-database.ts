@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
-import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
+import { compileCacheEnv } from '../../../kernel/runtime/compile-cache.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { openSystemReader, type SystemFile } from './open-system-file.ts';

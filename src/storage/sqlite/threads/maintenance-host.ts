@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
+import { compileCacheEnv } from '../../../kernel/runtime/compile-cache.ts';
 import { abortError, throwIfAborted } from '../../../kernel/abort.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { closing } from './pending-call.ts';

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { compileCacheEnv } from '../../../kernel/compile-cache.ts';
+import { compileCacheEnv } from '../../../kernel/runtime/compile-cache.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import { MAX_BATCH_CALLS } from './protocol.ts';
