@@ -8,12 +8,11 @@ import { createIds } from '../../src/kernel/ids.ts';
 import { type Logger, silentLogger } from '../../src/kernel/logger.ts';
 import type { Caller, OperationContext, Progress, SpaceAccess } from '../../src/kernel/operation.ts';
 import { createImportSpool } from '../../src/storage/files/import-spool.ts';
-import { SpaceFiles } from '../../src/storage/sqlite/space-files.ts';
 import { createSqliteMemoryStore } from '../../src/storage/sqlite/sqlite-memory-store.ts';
 import { SystemDatabase } from '../../src/storage/sqlite/system/system-database.ts';
 import { createSqliteSpaceWorkStore } from '../../src/storage/sqlite/system/upkeep-stores.ts';
 import { vectorExtension } from '../../src/storage/sqlite/vector-extension.ts';
-import { temporaryFolder } from './storage.ts';
+import { smallFiles, temporaryFolder } from './storage.ts';
 
 export interface MemoryHarnessOptions {
   readonly clock?: Clock;
@@ -60,19 +59,9 @@ async function openParts(folder: string, options: MemoryHarnessOptions) {
   const { clock = systemClock, logger = silentLogger, embedder, wrap = (store) => store } = options;
   const ids = createIds(systemClock);
   const system = await SystemDatabase.open({ path: join(folder, 'system.db'), clock: systemClock });
-  const files = new SpaceFiles({
-    folder: join(folder, 'spaces'),
-    archive: join(folder, 'archive'),
+  const files = smallFiles(folder, {
     // Deadlines are the service's, so they are read on its clock; what the storage waits for is real.
     clock: { ...systemClock, monotonic: () => clock.monotonic() },
-    logger: silentLogger,
-    readers: 2,
-    writers: 2,
-    openFiles: 8,
-    readerFiles: 8,
-    cacheKiB: 512,
-    mmapBytes: 0,
-    busyTimeoutMs: 2000,
     idempotencyTtlMs: 86_400_000,
     ...(embedder === undefined ? {} : { vectorExtension: vectorExtension() }),
   });

@@ -16,8 +16,8 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** The storage engine on real files and threads, with the methods of the fixture entry. */
-export function fixtureFiles(folder: string, options: Partial<SpaceFilesOptions> = {}): SpaceFiles {
+/** The storage engine on real files and threads, small enough that a few spaces already take turns with its open files. */
+export function smallFiles(folder: string, options: Partial<SpaceFilesOptions> = {}): SpaceFiles {
   return new SpaceFiles({
     folder: join(folder, 'spaces'),
     archive: join(folder, 'archive'),
@@ -27,13 +27,17 @@ export function fixtureFiles(folder: string, options: Partial<SpaceFilesOptions>
     writers: 2,
     openFiles: 8,
     readerFiles: 8,
-    cacheKiB: 256,
+    cacheKiB: 512,
     mmapBytes: 0,
     busyTimeoutMs: 2000,
     idempotencyTtlMs: 60_000,
-    entries: { reader: FIXTURE, writer: FIXTURE },
     ...options,
   });
+}
+
+/** The same with the methods of the fixture entry. */
+export function fixtureFiles(folder: string, options: Partial<SpaceFilesOptions> = {}): SpaceFiles {
+  return smallFiles(folder, { cacheKiB: 256, entries: { reader: FIXTURE, writer: FIXTURE }, ...options });
 }
 
 /** Key of the n-th space: n in the last digits, so that neighbours go to different writers. */

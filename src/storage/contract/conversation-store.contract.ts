@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { describe } from 'vitest';
 import type { ConversationStoreHarness } from './conversation-store-fixture.ts';
 import { readsContract } from './conversation-store-reads.ts';
 import { retentionContract } from './conversation-store-retention.ts';
 import { turnsContract } from './conversation-store-turns.ts';
 import { upkeepContract } from './conversation-store-upkeep.ts';
+import { sharedHarness } from './shared-harness.ts';
 
 /**
  * What every conversation store must do, whatever it is made of. One harness serves the whole suite; each test uses spaces of its
@@ -11,18 +12,7 @@ import { upkeepContract } from './conversation-store-upkeep.ts';
  */
 export function conversationStoreContract(name: string, makeHarness: () => Promise<ConversationStoreHarness>): void {
   describe(`conversation store: ${name}`, () => {
-    let made: ConversationStoreHarness | undefined;
-    const harness = (): ConversationStoreHarness => {
-      if (made === undefined) throw new Error('The harness is made before the tests run.');
-      return made;
-    };
-
-    beforeAll(async () => {
-      made = await makeHarness();
-    });
-    afterAll(async () => {
-      await made?.[Symbol.asyncDispose]();
-    });
+    const harness = sharedHarness(makeHarness);
 
     describe('turns', () => {
       turnsContract(harness);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { describe } from 'vitest';
 import { bulkContract } from './memory-store-bulk.ts';
 import { filtersContract } from './memory-store-filters.ts';
 import type { MemoryStoreHarness } from './memory-store-fixture.ts';
 import { recordsContract } from './memory-store-records.ts';
 import { searchContract } from './memory-store-search.ts';
+import { sharedHarness } from './shared-harness.ts';
 
 /**
  * What every memory store must do, whatever it is made of. One harness serves the whole suite; each test uses spaces of its own, so
@@ -11,18 +12,7 @@ import { searchContract } from './memory-store-search.ts';
  */
 export function memoryStoreContract(name: string, makeHarness: () => Promise<MemoryStoreHarness>): void {
   describe(`memory store: ${name}`, () => {
-    let made: MemoryStoreHarness | undefined;
-    const harness = (): MemoryStoreHarness => {
-      if (made === undefined) throw new Error('The harness is made before the tests run.');
-      return made;
-    };
-
-    beforeAll(async () => {
-      made = await makeHarness();
-    });
-    afterAll(async () => {
-      await made?.[Symbol.asyncDispose]();
-    });
+    const harness = sharedHarness(makeHarness);
 
     describe('records', () => {
       recordsContract(harness);

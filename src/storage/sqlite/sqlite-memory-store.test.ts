@@ -2,35 +2,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { storeCall, temporaryFolder } from '../../../test/support/storage.ts';
+import { smallFiles, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
 import { TOKENISER_VERSION } from '../../domains/memory/text/tokenise.ts';
-import { systemClock } from '../../kernel/clock.ts';
-import { silentLogger } from '../../kernel/logger.ts';
 import { newMemory, SpaceUnderTest, type MemoryStoreHarness } from '../contract/memory-store-fixture.ts';
 import { memoryStoreContract } from '../contract/memory-store.contract.ts';
-import { SpaceFiles } from './space-files.ts';
+import type { SpaceFiles } from './space-files.ts';
 import { createSqliteMemoryStore } from './sqlite-memory-store.ts';
 import { vectorExtension } from './vector-extension.ts';
 
 type Folder = Awaited<ReturnType<typeof temporaryFolder>>;
 
-function openFiles(folder: string): SpaceFiles {
-  return new SpaceFiles({
-    folder: join(folder, 'spaces'),
-    archive: join(folder, 'archive'),
-    clock: systemClock,
-    logger: silentLogger,
-    readers: 2,
-    writers: 2,
-    openFiles: 8,
-    readerFiles: 8,
-    cacheKiB: 512,
-    mmapBytes: 0,
-    busyTimeoutMs: 2000,
-    idempotencyTtlMs: 60_000,
-    vectorExtension: vectorExtension(),
-  });
-}
+const openFiles = (folder: string): SpaceFiles => smallFiles(folder, { vectorExtension: vectorExtension() });
 
 function harnessOver(files: SpaceFiles, dispose: () => Promise<void>): MemoryStoreHarness {
   return {
