@@ -6,6 +6,8 @@ export interface ModelCall {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Readonly<Record<string, unknown>>;
+  /** The caller's port: the same for calls on one connection. */
+  readonly port: number | undefined;
   /** Resolves when the connection's answer is over, whoever ended it. */
   readonly closed: Promise<void>;
 }
@@ -31,7 +33,7 @@ export async function openModelServer(first: ModelBehaviour = () => {}): Promise
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
-      const call = { path: request.url ?? '', headers: request.headers, body, closed };
+      const call = { path: request.url ?? '', headers: request.headers, body, port: request.socket.remotePort, closed };
       calls.push(call);
       behaviour(response, call);
     });

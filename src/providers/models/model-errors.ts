@@ -1,4 +1,5 @@
 import { PolymniaError } from '../../kernel/errors.ts';
+import type { ProviderAnswer } from './provider-call.ts';
 
 /** A failure that may pass: the same request can be sent again, as long as nothing of an answer has come. */
 export class Retryable extends Error {
@@ -40,10 +41,10 @@ const CALLERS_FAULT: ReadonlySet<number> = new Set([400, 413, 422]);
 const BUSY_RETRY_MS = 5000;
 
 /** An answer with a status that is none of success. */
-export function refusalOf(name: string, response: Response, now: number): PolymniaError | Retryable {
-  const { status, headers } = response;
+export function refusalOf(name: string, answer: ProviderAnswer, now: number): PolymniaError | Retryable {
+  const { status } = answer;
   if (BUSY.has(status)) {
-    const told = pauseToldBy(headers, now);
+    const told = pauseToldBy(answer, now);
     const error = new PolymniaError('overloaded', `${name} takes no more calls at the moment (status ${status}).`, {
       retryAfterMs: told ?? BUSY_RETRY_MS,
       details: { status },
@@ -70,11 +71,11 @@ export function refusalOf(name: string, response: Response, now: number): Polymn
 }
 
 /** `Retry-After` in seconds or as a date, or the finer `retry-after-ms`. */
-function pauseToldBy(headers: Headers, now: number): number | undefined {
-  const milliseconds = Number(headers.get('retry-after-ms') ?? Number.NaN);
+function pauseToldBy(answer: ProviderAnswer, now: number): number | undefined {
+  const milliseconds = Number(answer.header('retry-after-ms') ?? Number.NaN);
   if (milliseconds >= 0) return milliseconds;
-  const text = headers.get('retry-after');
-  if (text === null) return undefined;
+  const text = answer.header('retry-after');
+  if (text === undefined) return undefined;
   const seconds = Number(text);
   if (seconds >= 0) return seconds * 1000;
   const date = Date.parse(text);

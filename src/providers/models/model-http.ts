@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { ModelEvent } from '../../domains/conversation/ports.ts';
 import { brokeOff, refusalOf, Retryable, unreachable, upstreamError } from './model-errors.ts';
+import { callProvider, type ProviderAnswer } from './provider-call.ts';
 import { TokenWatch } from './token-watch.ts';
 
 /** Limits of one call to a provider. Times in milliseconds. */
@@ -33,7 +34,7 @@ export interface ModelHttpOptions {
 }
 
 /** One request as a provider wants it. */
-export interface ProviderRequest {
+export interface ModelCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
@@ -62,7 +63,7 @@ const LONGEST_PAUSE_MS = 10_000;
 /** One answer of a provider as steps, tried again before its first step only. Errors are those of `LanguageModel.stream`; none holds a key or what the provider said. */
 export async function* streamAnswer(
   options: ModelHttpOptions,
-  request: ProviderRequest,
+  call: ModelCall,
   createReader: () => AnswerReader,
   signal: AbortSignal,
 ): AsyncGenerator<ModelEvent> {
@@ -71,7 +72,7 @@ export async function* streamAnswer(
   for (let attempt = 1; ; attempt++) {
     let hasBegun = false;
     try {
-      for await (const event of attemptAnswer(options, request, createReader(), whole.signal)) {
+      for await (const event of attemptAnswer(options, call, createReader(), whole.signal)) {
         hasBegun = true;
         yield event;
       }
@@ -85,17 +86,12 @@ export async function* streamAnswer(
   }
 }
 
-async function* attemptAnswer(
-  options: ModelHttpOptions,
-  request: ProviderRequest,
-  reader: AnswerReader,
-  signal: AbortSignal,
-): AsyncGenerator<ModelEvent> {
+async function* attemptAnswer(options: ModelHttpOptions, call: ModelCall, reader: AnswerReader, signal: AbortSignal): AsyncGenerator<ModelEvent> {
   const { name, clock, limits } = options;
   using watch = new TokenWatch(clock, limits, signal);
   try {
-    const response = await send(options, request, watch.signal);
-    for await (const data of eventsOf(response, name, limits.maxBytes ?? MAX_BYTES)) {
+    using answer = await send(options, call, watch.signal);
+    for await (const data of eventsOf(answer, name, limits.maxBytes ?? MAX_BYTES)) {
       const before = reader.tokens;
       const steps = reader.read(data);
       if (reader.tokens > before) {
@@ -106,6 +102,7 @@ async function* attemptAnswer(
       }
       if (reader.isDone) break;
     }
+    answer.finish();
     watch.pause();
     yield* reader.end();
   } catch (failure) {
@@ -115,35 +112,27 @@ async function* attemptAnswer(
   }
 }
 
-async function send({ name, url, clock }: ModelHttpOptions, { path, headers, body }: ProviderRequest, signal: AbortSignal): Promise<Response> {
-  const address = `${url.replace(/\/+$/, '')}${path}`;
-  const init = {
-    method: 'POST',
-    redirect: 'manual',
-    signal,
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-    body: JSON.stringify(body),
-  } as const;
-  const response = await fetch(address, init).catch((cause: unknown) => {
+async function send({ name, url, clock }: ModelHttpOptions, { path, headers, body }: ModelCall, signal: AbortSignal): Promise<ProviderAnswer> {
+  const address = new URL(`${url.replace(/\/+$/, '')}${path}`);
+  const answer = await callProvider({ address, headers, body }, signal, clock).catch((cause: unknown) => {
     throwIfAborted(signal);
     throw unreachable(name, cause);
   });
-  if (response.status === 200) return response;
-  await response.body?.cancel();
-  throw refusalOf(name, response, clock.now());
+  if (answer.status === 200) return answer;
+  using refused = answer;
+  throw refusalOf(name, refused, clock.now());
 }
 
-/** The data of each event, in order. Leaving the loop closes the connection. */
-async function* eventsOf(response: Response, name: string, maxBytes: number): AsyncGenerator<string> {
-  if (response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream') !== true) {
-    await response.body?.cancel();
+/** The data of each event, in order. */
+async function* eventsOf(answer: ProviderAnswer, name: string, maxBytes: number): AsyncGenerator<string> {
+  if (answer.header('content-type')?.toLowerCase().startsWith('text/event-stream') !== true) {
     throw upstreamError(name, 'answered with something else than an event stream');
   }
   const waiting: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => void waiting.push(event), maxBufferSize: MAX_LINE_CHARACTERS, onError: refuseLongLine(name) });
   const decoder = new TextDecoder();
   let bytes = 0;
-  for await (const part of response.body ?? []) {
+  for await (const part of answer.parts()) {
     bytes += part.byteLength;
     if (bytes > maxBytes) throw upstreamError(name, `answered with more than ${maxBytes} bytes`);
     parser.feed(decoder.decode(part, { stream: true }));

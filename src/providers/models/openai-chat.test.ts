@@ -247,4 +247,19 @@ describe('createOpenAiChat', () => {
     }
     await server.calls.at(-1)?.closed;
   });
+
+  it('asks again on the connection of an answer that has ended', async () => {
+    server.behave(speak('one'));
+    await Array.fromAsync(ask());
+    await server.calls.at(-1)?.closed;
+    await Array.fromAsync(ask());
+    const [first, second] = server.calls.slice(seen);
+    expect(second?.port).toBe(first?.port);
+  });
+
+  it('waits for the end of the answer, not for that of a provider that does not end it', async () => {
+    server.behave((response) => sendEvents(response, textChunk('all'), ...END_CHUNKS));
+    expect(await Array.fromAsync(ask())).toContainEqual({ type: 'text', text: 'all' });
+    await server.calls.at(-1)?.closed;
+  });
 });
