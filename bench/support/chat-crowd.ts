@@ -8,11 +8,11 @@ import type { Stage } from './stage.ts';
 /** People begin spread over this time, about half an answer. */
 const START_MS = 10_000;
 const QUICK_START_MS = 3000;
-/** Until answers of all lengths have come to their end, and the server's heap has taken its size. */
-const WARM_UP_MS = 25_000;
+/** Until answers of all lengths have come to their end, and the server's heap has taken its size: its old part is collected once in 40 s. */
+const WARM_UP_MS = 60_000;
 const QUICK_WARM_UP_MS = 1500;
 const SETTLE_MS = 1500;
-const PHASE_MS = 35_000;
+const PHASE_MS = 90_000;
 const QUICK_PHASE_MS = 8000;
 const MAX_LOOP_MS = 50;
 const MAX_LATE_MS = 5;

@@ -248,13 +248,11 @@ describe('createOpenAiChat', () => {
     await server.calls.at(-1)?.closed;
   });
 
-  it('asks again on the connection of an answer that has ended', async () => {
+  it('asks again on the connections of answers that have ended', async () => {
     server.behave(speak('one'));
-    await Array.fromAsync(ask());
-    await server.calls.at(-1)?.closed;
-    await Array.fromAsync(ask());
-    const [first, second] = server.calls.slice(seen);
-    expect(second?.port).toBe(first?.port);
+    for (let n = 0; n < 10; n++) await Array.fromAsync(ask());
+    const ports = new Set(server.calls.slice(seen).map(({ port }) => port));
+    expect(ports.size).toBeLessThan(10);
   });
 
   it('waits for the end of the answer, not for that of a provider that does not end it', async () => {

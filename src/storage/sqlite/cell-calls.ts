@@ -7,12 +7,7 @@ export interface SpaceFilesPort {
   /** Runs a read in a reader thread; `absent` answers for a space without a file. */
   read<R>(method: string, call: StoreCall, args: unknown, absent: R): Promise<R>;
   /** Runs a write in the space's writer thread, as one transaction. `absent` given: no file is made, and this is the answer. */
-  write<R>(
-    method: string,
-    call: WriteCall,
-    args: unknown,
-    options?: { readonly background?: boolean; readonly absent?: { readonly answer: R } },
-  ): Promise<R>;
+  write<R>(method: string, call: WriteCall, args: unknown, options?: Partial<WriteClass> & { readonly absent?: { readonly answer: R } }): Promise<R>;
 }
 
 type Method = (cell: never, args: never) => unknown;
@@ -22,6 +17,13 @@ type Answer<M extends Method> = ReturnType<M>;
 /** Interactive, and never the first to make a file. */
 export const FOREGROUND = { background: false } as const;
 export const BACKGROUND = { background: true } as const;
+/** Background work of many pieces. */
+export const BULK = { background: true, bulk: true } as const;
+
+interface WriteClass {
+  readonly background: boolean;
+  readonly bulk?: boolean;
+}
 
 /** The methods of a cell by name, with their types; each call's own time is the time of its transaction. */
 export interface CellCalls {
@@ -36,14 +38,14 @@ export interface CellCalls {
     method: M,
     call: WriteCall,
     args: Args<CellWrites[M]>,
-    options?: { readonly background: boolean },
+    options?: WriteClass,
   ) => Promise<Answer<CellWrites[M]>>;
   /** `absent` is the answer for a space without a file; none is made. */
   readonly write: <M extends keyof CellWrites>(
     method: M,
     call: WriteCall,
     args: Args<CellWrites[M]>,
-    options: { readonly background: boolean },
+    options: WriteClass,
     absent: Answer<CellWrites[M]>,
   ) => Promise<Answer<CellWrites[M]>>;
 }

@@ -1,9 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import type { StoreCall, WriteCall } from '../../domains/memory/store.ts';
-import type { Clock } from '../../kernel/clock.ts';
 import { orAbort } from '../../kernel/abort.ts';
 import { BoundedMap } from '../../kernel/bounded-map.ts';
 import { notFound, PolymniaError } from '../../kernel/errors.ts';
@@ -24,39 +22,22 @@ import type { FileSeal } from './threads/maintenance-host.ts';
 import { closing, waitedTooLong } from './threads/pending-call.ts';
 import type { Answer, CallRequest, PendingCall } from './threads/pending-call.ts';
 import { OPEN_METHOD } from './threads/protocol.ts';
-import type { BatchDone, ThreadConfig, ThreadRole } from './threads/protocol.ts';
+import type { BatchDone } from './threads/protocol.ts';
 import { ReadDispatcher } from './threads/read-dispatcher.ts';
 import { archivePath, draftPath, filesOf, spaceOfFileName, spacePath } from './threads/space-path.ts';
-import { ThreadHost } from './threads/thread-host.ts';
+import { createStorageThreads, type StorageThreadsOptions } from './threads/storage-threads.ts';
+import type { ThreadHost } from './threads/thread-host.ts';
 import { WriteDispatcher } from './threads/write-dispatcher.ts';
 
-/** Numbers come from the option table; times in ms. */
-export interface SpaceFilesOptions {
-  /** Folder of the space files, e.g. `DATA/spaces`. */
-  readonly folder: string;
+/** How space files are kept and served. */
+export interface SpaceFilesOptions extends StorageThreadsOptions {
   /** Folder of the packed files of archived spaces, e.g. `DATA/archive`, on the same disk. */
   readonly archive: string;
-  readonly clock: Clock;
   readonly logger: Logger;
-  /** Reader threads; 0 = as many as processor cores, at least 2. */
-  readonly readers: number;
-  readonly writers: number;
-  /** Files one thread keeps open. */
-  readonly openFiles: number;
-  /** Files the reader for short reads keeps open. */
-  readonly readerFiles: number;
-  readonly cacheKiB: number;
-  readonly mmapBytes: number;
-  readonly busyTimeoutMs: number;
-  readonly idempotencyTtlMs: number;
-  /** Path of the sqlite-vec library; absent = not loaded. */
-  readonly vectorExtension?: string;
   /** Waiting calls; more are refused. Default: 256 of one user, 2,048 of one group, 8,192 of one kind (reads; writes of one thread and class). */
   readonly limits?: Partial<DispatchLimits>;
   /** What long work shares with that of child processes. Default: one of its own. */
   readonly givingWay?: GivingWay;
-  /** Entry modules of the threads. Default: those of the product. */
-  readonly entries?: Readonly<Record<ThreadRole, URL>>;
   /** Told of each commit: its duration in seconds and the calls it carried. */
   readonly onCommit?: (seconds: number, calls: number) => void;
   /** Told how long a call waited for the lock on its file's life. */
@@ -66,6 +47,8 @@ export interface SpaceFilesOptions {
 export interface WriteOptions<R> {
   /** Runs only while no other call waits for the same thread, though never starved. */
   readonly background?: boolean;
+  /** In the background and much of it: by a writer that leaves the processor to all others. The space's other writes go there with it. */
+  readonly bulk?: boolean;
   /** Given: a space without a file gets none, and this is the answer. */
   readonly absent?: { readonly answer: R };
 }
@@ -112,17 +95,9 @@ export type Archived = 'absent' | 'archived' | 'in_use' | SpaceBytes;
 
 const DEFAULT_LIMITS: DispatchLimits = { maxWaitingPerUser: 256, maxWaitingPerGroup: 2048, maxWaiting: 8192 };
 const LIFECYCLE_TIMEOUT_MS = 60_000;
-/** Readers but the first take the long reads, and give way to everything else where the processors are busy: at 5 light users felt them. */
-const LONG_READER_NICENESS = 12;
 const PACKER_NICENESS = 10;
 /** Dropped keys remembered, so that a write that was on its way makes no new file. Keys are never given out again. */
 const MAX_DROPPED = 100_000;
-
-const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
-const ENTRIES: Readonly<Record<ThreadRole, URL>> = {
-  reader: new URL(`./threads/reader.${extension}`, import.meta.url),
-  writer: new URL(`./threads/writer.${extension}`, import.meta.url),
-};
 
 /**
  * One SQLite file per space, served by reader and writer threads: the ground of the embedded stores. A method runs whole in
@@ -152,16 +127,17 @@ export class SpaceFiles implements AsyncDisposable {
     this.#options = options;
     this.#archive = new SpaceArchive({ folder: options.archive, spaces: options.folder, packer: this.#packer, logger });
     this.#life = new FileLife({ clock, logger, archive: this.#archive, maxWaiters: limits.maxWaiting });
-    this.#readers = this.#threads('reader', options.readers || Math.max(2, availableParallelism()));
-    this.#writers = this.#threads('writer', options.writers);
+    const { readers, writers } = createStorageThreads(options, (name, cause) => this.#noteCrash(name, cause));
+    this.#readers = readers;
+    this.#writers = [...writers.usual, ...writers.bulk];
     const { givingWay = new GivingWay(clock) } = options;
-    this.#reads = new ReadDispatcher(this.#readers, clock, limits, hooks, givingWay, (space) => sizeOf(this.#path(space)));
-    this.#writes = new WriteDispatcher(this.#writers, clock, limits, hooks, givingWay);
+    this.#reads = new ReadDispatcher(readers, clock, limits, hooks, givingWay, (space) => sizeOf(this.#path(space)));
+    this.#writes = new WriteDispatcher(writers, clock, limits, hooks, givingWay);
   }
 
   /** Runs a read method; `absent` is the answer of a space without a file. Reading makes no file. */
   read<R>(method: string, call: StoreCall, args: unknown, absent: R): Promise<R> {
-    const request: CallRequest = { space: call.space, method, args, call, effect: 'read', background: false, create: false };
+    const request: CallRequest = { space: call.space, method, args, call, effect: 'read', background: false, bulk: false, create: false };
     return this.#inUse(call, method, async () => {
       let answer = await this.#reads.call(request);
       if (answer.status === 'stale') {
@@ -174,8 +150,8 @@ export class SpaceFiles implements AsyncDisposable {
 
   /** Runs a write method in a transaction; resolves after the commit is on disk. Makes the space's file if need be. */
   write<R>(method: string, call: WriteCall, args: unknown, options: WriteOptions<R> = {}): Promise<R> {
-    const { background = false, absent } = options;
-    const request: CallRequest = { space: call.space, method, args, call, effect: 'write', background, create: absent === undefined };
+    const { bulk = false, background = bulk, absent } = options;
+    const request: CallRequest = { space: call.space, method, args, call, effect: 'write', background, bulk, create: absent === undefined };
     return this.#inUse(call, method, async () => {
       if (this.#dropped.has(call.space)) throw notFound('space');
       return valueOf<R>(await this.#writes.call(request), absent);
@@ -324,33 +300,9 @@ export class SpaceFiles implements AsyncDisposable {
     return await this.#maintenance.hash(to, signal);
   }
 
-  #threads(role: ThreadRole, count: number): readonly ThreadHost[] {
-    const {
-      folder,
-      openFiles,
-      readerFiles,
-      cacheKiB,
-      mmapBytes,
-      busyTimeoutMs,
-      idempotencyTtlMs,
-      vectorExtension,
-      clock,
-      entries = ENTRIES,
-    } = this.#options;
-    const vector = vectorExtension === undefined ? {} : { vectorExtension };
-    const config = { role, folder, openFiles, cacheKiB, mmapBytes, busyTimeoutMs, idempotencyTtlMs, ...vector };
-    const configOf = (index: number): ThreadConfig => {
-      if (role === 'writer') return { ...config, niceness: 0 };
-      return index === 0 ? { ...config, niceness: 0, openFiles: readerFiles } : { ...config, niceness: LONG_READER_NICENESS };
-    };
-    const onCrash = (name: string, cause: unknown): void => {
-      this.#counts.crashes += 1;
-      this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);
-    };
-    return Array.from(
-      { length: count },
-      (_, index) => new ThreadHost({ entry: entries[role], name: `${role} ${index + 1}`, config: configOf(index), clock, onCrash }),
-    );
+  #noteCrash(name: string, cause: unknown): void {
+    this.#counts.crashes += 1;
+    this.#options.logger.error('A storage thread ended unasked; it starts again at the next call.', { thread: name }, cause);
   }
 
   #path(space: SpaceKey): string {

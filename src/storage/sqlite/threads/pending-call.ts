@@ -19,6 +19,8 @@ export interface CallRequest {
   readonly call: StoreCall | WriteCall;
   readonly effect: 'read' | 'write';
   readonly background: boolean;
+  /** Background work of many pieces, by a writer that gives way. */
+  readonly bulk: boolean;
   /** Make the space's file if there is none. */
   readonly create: boolean;
 }

@@ -17,8 +17,8 @@ const LARGE_FILE_BYTES = 16 * 1024 * 1024;
 const UNKNOWN_COST_US = 300;
 /** Short reads that may wait for the reader that has most files open, before another one takes them and opens their files too. */
 const MAY_WAIT = 4;
-/** Rest after a long read, as a share of its time. */
-const REST_SHARE = 1;
+/** Rest after a long read, as a share of its time: at 1, light users beside an import and long searches waited half as long again. */
+const REST_SHARE = 2;
 
 /**
  * Hands reads to reader threads: one at a time to each, fairly by thread time, to an idle reader, rather to one that has the

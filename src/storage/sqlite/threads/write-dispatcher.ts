@@ -1,32 +1,55 @@
 import { throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { PolymniaError, toPolymniaError } from '../../../kernel/errors.ts';
-import { CostEstimates } from './cost-estimates.ts';
-import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
+import { PolymniaError } from '../../../kernel/errors.ts';
 import type { GivingWay } from '../../../kernel/giving-way.ts';
-import { closing, lineFull, noAnswer, PendingCall, waitedTooLong } from './pending-call.ts';
+import type { DispatchHooks, DispatchLimits } from './dispatch-options.ts';
+import { closing, waitedTooLong } from './pending-call.ts';
 import type { Answer, CallRequest } from './pending-call.ts';
-import { roughBytes } from './rough-bytes.ts';
 import type { ThreadHost } from './thread-host.ts';
-import { WriteLine } from './write-line.ts';
+import { WriterLane } from './writer-lane.ts';
 
-/** Background calls that have waited so long get one batch, whatever else waits. */
-const BACKGROUND_PATIENCE_MS = 100;
-/** Rest after a background batch, as a share of its time. */
-const REST_SHARE = 2;
+/** How long after its last call a space stays with the bulk writer: the next piece of an import comes sooner. */
+const STAY_MS = 1000;
+
+/** Writer threads by what they are for. */
+export interface WriterThreads {
+  /** A space has its usual one among them. */
+  readonly usual: readonly ThreadHost[];
+  /** They give way to all others. */
+  readonly bulk: readonly ThreadHost[];
+}
+
+/** A space on its way to a bulk writer, there, or on its way back. */
+interface Stay {
+  lane: WriterLane;
+  /** The writer it comes from has its file closed. */
+  ready: Promise<void>;
+  /** Calls that wait or run, and the way back. */
+  calls: number;
+  cancelReturn: () => void;
+}
 
 /**
- * Hands writes to writer threads. A space always goes to the same one, so its file has one writing connection; each thread has
+ * Hands writes to writer threads. At any time a space has one of them, so its file has one writing connection; each thread has
  * one batch in flight, and calls that wait for the same file meanwhile go into the next commit together.
+ *
+ * Bulk work (imports, deletions by filter) is done by writers that give way: where the usual one did it, every short call beside it
+ * waited for the processor. With it go all writes of its space, which come back when the work has ended.
  */
 export class WriteDispatcher implements AsyncDisposable {
-  readonly #lanes: readonly WriterLane[];
+  readonly #usual: readonly WriterLane[];
+  readonly #bulk: readonly WriterLane[];
   readonly #clock: Clock;
+  /** Calls in flight of spaces that are with their usual writer. */
+  readonly #callsAtHome = new Map<string, number>();
+  readonly #stays = new Map<string, Stay>();
   #closed = false;
 
-  constructor(threads: readonly ThreadHost[], clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, givingWay: GivingWay) {
+  constructor({ usual, bulk }: WriterThreads, clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, givingWay: GivingWay) {
+    const laneOf = (thread: ThreadHost): WriterLane => new WriterLane(thread, clock, limits, hooks, givingWay);
     this.#clock = clock;
-    this.#lanes = threads.map((thread) => new WriterLane(thread, clock, limits, hooks, givingWay));
+    this.#usual = usual.map(laneOf);
+    this.#bulk = bulk.map(laneOf);
   }
 
   get waiting(): number {
@@ -38,133 +61,83 @@ export class WriteDispatcher implements AsyncDisposable {
   }
 
   async call(request: CallRequest): Promise<Answer> {
-    if (this.#closed) throw closing();
-    throwIfAborted(request.call.signal);
-    if (request.call.deadlineAt <= this.#clock.monotonic()) throw waitedTooLong();
-    const lane = this.#lanes[Number.parseInt(request.space.slice(-8), 16) % this.#lanes.length];
-    if (lane === undefined) throw new PolymniaError('internal', 'There is no writer thread.');
-    return lane.call(request);
+    const { space, bulk } = request;
+    this.#check(request);
+    const stay = this.#stays.get(space) ?? (bulk ? this.#sendAway(space) : undefined);
+    return await (stay === undefined ? this.#callAtHome(request) : this.#callAway(request, stay));
   }
 
   /** Refuses what waits, lets what runs end. The threads are their owner's to stop. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    for (const { cancelReturn } of this.#stays.values()) cancelReturn();
     await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  get #lanes(): readonly WriterLane[] {
+    return [...this.#usual, ...this.#bulk];
+  }
+
+  #check({ call }: CallRequest): void {
+    if (this.#closed) throw closing();
+    throwIfAborted(call.signal);
+    if (call.deadlineAt <= this.#clock.monotonic()) throw waitedTooLong();
+  }
+
+  #homeOf(space: string): WriterLane {
+    return laneFor(space, this.#usual);
+  }
+
+  async #callAtHome(request: CallRequest): Promise<Answer> {
+    const { space } = request;
+    this.#callsAtHome.set(space, (this.#callsAtHome.get(space) ?? 0) + 1);
+    try {
+      return await this.#homeOf(space).call(request);
+    } finally {
+      const left = (this.#callsAtHome.get(space) ?? 1) - 1;
+      if (left === 0) this.#callsAtHome.delete(space);
+      else this.#callsAtHome.set(space, left);
+    }
+  }
+
+  async #callAway(request: CallRequest, stay: Stay): Promise<Answer> {
+    stay.calls += 1;
+    try {
+      await stay.ready;
+      this.#check(request);
+      return await stay.lane.call(request);
+    } finally {
+      this.#ended(request.space, stay);
+    }
+  }
+
+  /** Undefined while the usual writer has calls of the space. */
+  #sendAway(space: string): Stay | undefined {
+    if (this.#callsAtHome.has(space)) return undefined;
+    const stay: Stay = { lane: laneFor(space, this.#bulk), ready: this.#homeOf(space).release(space), calls: 0, cancelReturn: () => {} };
+    this.#stays.set(space, stay);
+    return stay;
+  }
+
+  #ended(space: string, stay: Stay): void {
+    stay.calls -= 1;
+    stay.cancelReturn();
+    if (stay.calls > 0) return;
+    if (stay.lane === this.#homeOf(space)) this.#stays.delete(space);
+    else if (!this.#closed) stay.cancelReturn = this.#clock.after(STAY_MS, () => this.#bringHome(space, stay));
+  }
+
+  #bringHome(space: string, stay: Stay): void {
+    if (stay.calls > 0) return;
+    stay.ready = stay.lane.release(space);
+    stay.lane = this.#homeOf(space);
+    stay.calls = 1;
+    void stay.ready.then(() => this.#ended(space, stay));
   }
 }
 
-/** One writer thread with its two lines: interactive calls before background ones. */
-class WriterLane {
-  readonly #thread: ThreadHost;
-  readonly #clock: Clock;
-  readonly #hooks: DispatchHooks;
-  readonly #givingWay: GivingWay;
-  readonly #estimates = new CostEstimates();
-  readonly #interactive: WriteLine;
-  readonly #background: WriteLine;
-  /** Since when background calls have gone without a batch. */
-  #backgroundSince = 0;
-  /** Ends the rest of the background line; undefined while it has none. */
-  #endRest: (() => void) | undefined;
-  #running: Promise<void> | undefined;
-
-  constructor(thread: ThreadHost, clock: Clock, limits: DispatchLimits, hooks: DispatchHooks, givingWay: GivingWay) {
-    this.#thread = thread;
-    this.#clock = clock;
-    this.#hooks = hooks;
-    this.#givingWay = givingWay;
-    this.#interactive = new WriteLine(clock, limits);
-    this.#background = new WriteLine(clock, limits);
-  }
-
-  get waiting(): number {
-    return this.#interactive.waiting + this.#background.waiting;
-  }
-
-  get busy(): boolean {
-    return this.#running !== undefined;
-  }
-
-  call(request: CallRequest): Promise<Answer> {
-    const line = request.background ? this.#background : this.#interactive;
-    const call = new PendingCall(request, this.#estimates.of(request.space, request.method), this.#clock);
-    call.bytes = roughBytes(request.args);
-    if (!request.background) this.#givingWay.noteShort();
-    if (request.background && line.waiting === 0) this.#backgroundSince = this.#clock.monotonic();
-    const entered = line.enter(call);
-    const { user, group } = request.call.flow;
-    if (!entered.ok) return Promise.reject(lineFull(entered.full, line.expectedWaitMs(user, group)));
-    call.waits(() => line.leave(call));
-    this.#pump();
-    return call.answer;
-  }
-
-  async close(): Promise<void> {
-    this.#endRest?.();
-    for (const call of [...this.#interactive.clear(), ...this.#background.clear()]) call.fail(closing());
-    await this.#running;
-  }
-
-  #pump(): void {
-    if (this.#running !== undefined) return;
-    for (const line of this.#order()) {
-      const batch = line.take();
-      if (batch.length === 0) continue;
-      this.#running = this.#run(line, batch);
-      return;
-    }
-  }
-
-  #order(): readonly WriteLine[] {
-    if (this.#endRest !== undefined) return [this.#interactive];
-    const impatient = this.#background.waiting > 0 && this.#clock.monotonic() - this.#backgroundSince >= BACKGROUND_PATIENCE_MS;
-    return impatient ? [this.#background, this.#interactive] : [this.#interactive, this.#background];
-  }
-
-  async #run(line: WriteLine, batch: readonly PendingCall[]): Promise<void> {
-    const started = this.#clock.monotonic();
-    for (const [slot, call] of batch.entries()) call.runs(() => this.#thread.stop(slot));
-    try {
-      await this.#execute(line, batch);
-    } catch (error) {
-      const busyUs = ((this.#clock.monotonic() - started) * 1000) / batch.length;
-      for (const call of batch) {
-        line.finish(call, busyUs);
-        call.fail(toPolymniaError(error));
-      }
-    }
-    if (line === this.#background) {
-      this.#backgroundSince = this.#clock.monotonic();
-      this.#rest((this.#backgroundSince - started) * 1000);
-    }
-    this.#running = undefined;
-    this.#pump();
-  }
-
-  #rest(busyUs: number): void {
-    const ms = this.#givingWay.restMs(busyUs, REST_SHARE);
-    if (ms === 0) return;
-    const cancel = this.#clock.after(ms, () => {
-      this.#endRest = undefined;
-      this.#pump();
-    });
-    this.#endRest = () => {
-      cancel();
-      this.#endRest = undefined;
-    };
-  }
-
-  async #execute(line: WriteLine, batch: readonly PendingCall[]): Promise<void> {
-    const { space = '', create = false } = batch[0]?.request ?? {};
-    const messages = batch.map((call) => call.message());
-    const done = await this.#thread.run(space, create, messages);
-    for (const [slot, call] of batch.entries()) {
-      const outcome = done.outcomes[slot];
-      if (outcome === undefined) throw noAnswer();
-      call.estimate.learn(outcome.ownUs);
-      line.finish(call, outcome.busyUs);
-      call.end(outcome);
-    }
-    this.#hooks.onDone(done, batch);
-  }
+function laneFor(space: string, lanes: readonly WriterLane[]): WriterLane {
+  const lane = lanes[Number.parseInt(space.slice(-8), 16) % lanes.length];
+  if (lane === undefined) throw new PolymniaError('internal', 'There is no writer thread.');
+  return lane;
 }
