@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { PolymniaError } from '../../kernel/errors.ts';
 import type { ModelEvent } from '../../domains/conversation/ports.ts';
 import { brokeOff, refusalOf, Retryable, unreachable, upstreamError } from './model-errors.ts';
-import { callProvider, type ProviderAnswer } from './provider-call.ts';
+import { callProvider, type ProviderAnswer, type ProviderRequest } from './provider-call.ts';
 import { TokenWatch } from './token-watch.ts';
 
 /** Limits of one call to a provider. Times in milliseconds. */
@@ -33,13 +33,6 @@ export interface ModelHttpOptions {
   readonly random: () => number;
 }
 
-/** One request as a provider wants it. */
-export interface ModelCall {
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: unknown;
-}
-
 /** Reads one answer's events; made anew for each attempt. */
 export interface AnswerReader {
   /** The steps an event holds. Throws for one that is none. */
@@ -63,7 +56,7 @@ const LONGEST_PAUSE_MS = 10_000;
 /** One answer of a provider as steps, tried again before its first step only. Errors are those of `LanguageModel.stream`; none holds a key or what the provider said. */
 export async function* streamAnswer(
   options: ModelHttpOptions,
-  call: ModelCall,
+  request: ProviderRequest,
   createReader: () => AnswerReader,
   signal: AbortSignal,
 ): AsyncGenerator<ModelEvent> {
@@ -72,7 +65,7 @@ export async function* streamAnswer(
   for (let attempt = 1; ; attempt++) {
     let hasBegun = false;
     try {
-      for await (const event of attemptAnswer(options, call, createReader(), whole.signal)) {
+      for await (const event of attemptAnswer(options, request, createReader(), whole.signal)) {
         hasBegun = true;
         yield event;
       }
@@ -86,11 +79,16 @@ export async function* streamAnswer(
   }
 }
 
-async function* attemptAnswer(options: ModelHttpOptions, call: ModelCall, reader: AnswerReader, signal: AbortSignal): AsyncGenerator<ModelEvent> {
+async function* attemptAnswer(
+  options: ModelHttpOptions,
+  request: ProviderRequest,
+  reader: AnswerReader,
+  signal: AbortSignal,
+): AsyncGenerator<ModelEvent> {
   const { name, clock, limits } = options;
   using watch = new TokenWatch(clock, limits, signal);
   try {
-    using answer = await send(options, call, watch.signal);
+    using answer = await send(options, request, watch.signal);
     for await (const data of eventsOf(answer, name, limits.maxBytes ?? MAX_BYTES)) {
       const before = reader.tokens;
       const steps = reader.read(data);
@@ -112,9 +110,8 @@ async function* attemptAnswer(options: ModelHttpOptions, call: ModelCall, reader
   }
 }
 
-async function send({ name, url, clock }: ModelHttpOptions, { path, headers, body }: ModelCall, signal: AbortSignal): Promise<ProviderAnswer> {
-  const address = new URL(`${url.replace(/\/+$/, '')}${path}`);
-  const answer = await callProvider({ address, headers, body }, signal, clock).catch((cause: unknown) => {
+async function send({ name, url, clock }: ModelHttpOptions, request: ProviderRequest, signal: AbortSignal): Promise<ProviderAnswer> {
+  const answer = await callProvider(url, request, signal, clock).catch((cause: unknown) => {
     throwIfAborted(signal);
     throw unreachable(name, cause);
   });

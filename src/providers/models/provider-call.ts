@@ -2,9 +2,10 @@ import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../../kernel/clock.ts';
 
-/** One request to a provider. */
+/** One request as a provider wants it. */
 export interface ProviderRequest {
-  readonly address: URL;
+  /** Below the base of its API. */
+  readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
 }
@@ -13,10 +14,12 @@ export interface ProviderRequest {
 const END_MS = 250;
 
 /**
- * Sends a request and resolves when status and headers have come. Rejects as the connection failed. When the signal aborts, the
- * connection is closed, at whatever point. Redirects are not followed. Why not `fetch`: docs/adr/0017.
+ * Sends a request to the API at `url` and resolves when status and headers have come. Rejects as the connection failed. When the
+ * signal aborts, the connection is closed, at whatever point. Redirects are not followed. Why not `fetch`: docs/adr/0017.
  */
-export async function callProvider({ address, headers, body }: ProviderRequest, signal: AbortSignal, clock: Clock): Promise<ProviderAnswer> {
+export async function callProvider(url: string, request: ProviderRequest, signal: AbortSignal, clock: Clock): Promise<ProviderAnswer> {
+  const { path, headers, body } = request;
+  const address = new URL(`${url.replace(/\/+$/, '')}${path}`);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const call = address.protocol === 'https:' ? httpsRequest : httpRequest;
   const fixed = { 'content-type': 'application/json', accept: 'text/event-stream' };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fixtureFiles, spaceKey, storeCall, temporaryFolder } from '../../../test/support/storage.ts';
 import { ManualClock } from '../../kernel/clock.ts';
+import type { PolymniaError } from '../../kernel/errors.ts';
 import type { SpaceFiles, WriteOptions } from './space-files.ts';
 
 /** Both have the same usual writer of two. */
@@ -68,6 +69,20 @@ describe('bulk work', () => {
     const writes = [putInto(on, SPACE, 'a', {}, 20), putInto(on, SPACE, 'b', BULK), putInto(on, SPACE, 'c'), putInto(on, SPACE, 'd', BULK)];
     await Promise.all(writes);
     expect(await count(on, SPACE)).toBe(4);
+  });
+
+  it('is given up at once while its space is on its way', async () => {
+    await using on = await stage();
+    await putInto(on, SPACE, 'a');
+    const blocking = putInto(on, OTHER, 'blocking', {}, 200).then(() => 'blocking');
+    const controller = new AbortController();
+    const call = storeCall(SPACE, 'usr_a', { deadlineAt: Infinity, signal: controller.signal });
+    const given = on.files.write('put', call, { key: 'b', value: 'v' }, BULK).catch((error: PolymniaError) => error.code);
+    await new Promise(setImmediate);
+    controller.abort();
+    expect(await Promise.race([blocking, given])).toBe('cancelled');
+    await blocking;
+    expect(await count(on, SPACE)).toBe(1);
   });
 
   it('never writes beside another connection, whenever it comes and goes', async () => {

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../../kernel/abort.ts';
+import { orAbort, throwIfAborted } from '../../../kernel/abort.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { PolymniaError } from '../../../kernel/errors.ts';
 import type { GivingWay } from '../../../kernel/giving-way.ts';
@@ -103,7 +103,7 @@ export class WriteDispatcher implements AsyncDisposable {
   async #callAway(request: CallRequest, stay: Stay): Promise<Answer> {
     stay.calls += 1;
     try {
-      await stay.ready;
+      await orAbort(stay.ready, request.call.signal);
       this.#check(request);
       return await stay.lane.call(request);
     } finally {
